@@ -1,0 +1,52 @@
+/** A model as it is stored and served: what it is made of, where it came from, and its plain weights. */
+import type { NetworkSpec } from '#rnn/spec';
+
+export interface ModelReference {
+  readonly name: string;
+  readonly version: number;
+}
+
+export interface ModelManifest {
+  readonly format: 1;
+  readonly name: string;
+  /** 1, 2, 3, … within the name; given by the registry. */
+  readonly version: number;
+  /** sha256 (hex) over the manifest's content and the weights' bytes: see `digestOf`. */
+  readonly digest: string;
+  readonly network: NetworkSpec;
+  /** Words of an embedding's vocabulary by id, where known; ids always work. */
+  readonly vocabulary?: readonly string[];
+  /** Whether inputs are normalised per stream before the network and its output brought back to the stream's scale. */
+  readonly scaler: 'none' | 'standard';
+  /** What the network's first output means: the next value, or its difference from the last one (in normalised units under `standard`). */
+  readonly target: 'value' | 'difference';
+  /** Ticks a stream must have before the model speaks for it; until then the baseline does. 0 for models served raw. */
+  readonly warmUp: number;
+  readonly origin: 'imported' | 'trained';
+  /** A pinned model is never replaced by training. */
+  readonly pinned: boolean;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  readonly training?: TrainingRecord;
+}
+
+export interface TrainingRecord {
+  readonly streams: number;
+  readonly rows: number;
+  readonly epochs: number;
+  readonly seed: number;
+  readonly seconds: number;
+  /** On held-back rows, in units of each stream's scale. */
+  readonly validation: { readonly rows: number; readonly mae: number; readonly persistenceMae: number };
+}
+
+export interface ModelArtifact {
+  readonly manifest: ModelManifest;
+  /** As `weightShapes(manifest.network)` lays them out. */
+  readonly weights: Float32Array;
+}
+
+/** What a registry is given: it adds version and digest. */
+export type ModelDraft = Omit<ModelManifest, 'version' | 'digest' | 'format'>;
+
+export const modelLabel = (model: ModelReference): string => `${model.name}@${model.version}`;

@@ -1,0 +1,30 @@
+/** How one pipeline reads its records: which topics, where in the JSON the parts of a tick lie, in which unit time is given. */
+export interface PipelineSpec {
+  readonly name: string;
+  readonly topics: readonly string[];
+  /** JSON Pointers (RFC 6901). Absent: stream from `/stream` or the record's key; time from `/ts` or the record's timestamp; values from `/value`, `/values` or `/token`. */
+  readonly fields: {
+    readonly stream?: string | undefined;
+    readonly time?: string | undefined;
+    /** One for each input, in the order of `inputs`. */
+    readonly values?: readonly string[] | undefined;
+    readonly token?: string | undefined;
+  };
+  readonly timeUnit: 's' | 'ms' | 'us' | 'ns';
+  /** IANA zone for timestamps written without an offset. */
+  readonly timeZone: string;
+  /** Names of the inputs; their order is the order of the network's features. The first is the one predicted. */
+  readonly inputs: readonly string[];
+  /** Rows of history kept for a stream, for training and for re-warming. */
+  readonly window: number;
+}
+
+export const DEFAULT_PIPELINE: PipelineSpec = {
+  name: 'default',
+  topics: ['ticks'],
+  fields: {},
+  timeUnit: 'ms',
+  timeZone: 'UTC',
+  inputs: ['value'],
+  window: 512,
+};

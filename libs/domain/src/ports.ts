@@ -1,0 +1,127 @@
+/** The narrow ports between the pipeline and the world. Adapters implement them; one contract suite a port holds for every adapter. */
+import type { ModelArtifact, ModelDraft, ModelManifest, ModelReference } from './model.js';
+import type { OutcomeBatch } from './outcome.js';
+import type { RecordBatch } from './record-batch.js';
+
+/** One partition of the log of ticks, read in order, and the place its outcomes go: outcomes and the committed position move together. */
+export interface TickLog {
+  /** Where the log stands: `start` <= `committed` <= `end`. `committed` (c) is the next offset that has no outcome yet. */
+  open(): Promise<LogPosition>;
+  /** Sets the next offset `read` returns. RangeError-like RiverrunError LOG_RANGE outside [start, end]. */
+  seek(offset: number): Promise<void>;
+  /** The next records in order, at most `maxRecords`; waits while there are none; null once closed. Records read after `seek` below c are
+   *  the same as the first time, byte for byte. */
+  read(maxRecords: number): Promise<RecordBatch | null>;
+  /** Commits one outcome for every record of the batch and moves c behind its last, atomically. The batch must begin at c. */
+  publish(outcomes: OutcomeBatch): Promise<void>;
+  /** Ends a waiting `read` with null and releases everything. */
+  close(): Promise<void>;
+}
+
+export interface LogPosition {
+  readonly start: number;
+  readonly committed: number;
+  readonly end: number;
+}
+
+/** The writing end of an embedded log. */
+export interface TickAppender {
+  /** Appends records (their `offsets` are ignored) and, in the same atomic write, the position a replayable source has reached. Durable when
+   *  the promise resolves; resolves to the first record's offset. Waits while too many records are unread (back-pressure). */
+  append(records: RecordBatch, source?: SourcePosition): Promise<number>;
+  /** The position last appended by that source; undefined if never. */
+  sourcePosition(source: string): Promise<string | undefined>;
+}
+
+export interface SourcePosition {
+  readonly source: string;
+  readonly position: string;
+}
+
+/** W and what the stored states were made with. `offset` is the next offset the stored states have not absorbed. */
+export interface Watermark {
+  readonly offset: number;
+  /** Digest of the model the next tick is stepped with; null before the first. */
+  readonly model: string | null;
+  /** Says how stored states are laid out; another layout is refused. */
+  readonly layout: string;
+}
+
+/** States of one partition's streams, moved forward by compare-and-set on the watermark. */
+export interface StateStore {
+  /** The stored watermark, or undefined in a fresh store. */
+  open(): Promise<Watermark | undefined>;
+  /** Stored bytes by stream. The handle is the store's own short name for the stream (any integer >= 0, stable while the store is open): hand it back in `commit`. */
+  load(ids: readonly string[]): Promise<LoadedStates>;
+  /** Writes states, window segments and the watermark in one atomic step. RiverrunError WATERMARK_MISMATCH, and nothing written, unless the
+   *  stored watermark equals `expected`. The arrays may be reused once the promise resolves. */
+  commit(changes: StateChanges): Promise<void>;
+  /** Ids in a stable order, from the one after `cursor` on. */
+  list(cursor: string | undefined, limit: number): Promise<{ ids: string[]; cursor: string | undefined }>;
+  close(): Promise<void>;
+}
+
+export interface LoadedStates {
+  readonly handles: Int32Array;
+  readonly states: readonly (Uint8Array | undefined)[];
+}
+
+export interface StateChanges {
+  readonly expected: Watermark | undefined;
+  readonly next: Watermark;
+  /** States, column by column: stream ids[i] (known to the store as handles[i]) gets bytes[start[i], end[i]). start[i] = -1 removes the stream and its window. */
+  readonly ids: readonly string[];
+  readonly handles: Int32Array;
+  readonly bytes: Uint8Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+  readonly segments: WindowSegments;
+}
+
+/** Rows a full window segment has. The youngest rows, fewer than this, live in the stream's state. */
+export const SEGMENT_ROWS = 16;
+
+/** Full segments of windows: segment k belongs to ids[owner[k]] of the same StateChanges, is that stream's sequence[k]-th (from 0, without gaps), and
+ *  holds SEGMENT_ROWS rows of `width` numbers: ts, then the inputs (NaN = missing), from rows[k * SEGMENT_ROWS * width] on. */
+export interface WindowSegments {
+  readonly count: number;
+  readonly width: number;
+  readonly owner: Int32Array;
+  readonly sequence: Float64Array;
+  readonly rows: Float64Array;
+}
+
+/** The reading end of the windows that `StateStore.commit` appends. A stream keeps its youngest segments, as many as the store was configured for. */
+export interface WindowStore {
+  /** Rows of each stream's stored segments, oldest first: row-major [n, width]; empty where none. */
+  read(ids: readonly string[]): Promise<Float64Array[]>;
+}
+
+export interface Aliases {
+  readonly champion: ModelReference | undefined;
+  /** The champion before this one: what a rollback goes back to. */
+  readonly previous: ModelReference | undefined;
+}
+
+export interface ModelRegistry {
+  /** Stores a new version of the draft's name; weights are checked against the network's shapes and for finiteness first (RiverrunError MODEL_INVALID). */
+  publish(draft: ModelDraft, weights: Float32Array): Promise<ModelManifest>;
+  /** The artifact, its digest checked. RiverrunError MODEL_NOT_FOUND | MODEL_CORRUPT. Without a version: the newest. */
+  load(model: { readonly name: string; readonly version?: number | undefined }): Promise<ModelArtifact>;
+  list(): Promise<ModelManifest[]>;
+  aliases(pipeline: string): Promise<Aliases>;
+  /** Makes it the pipeline's champion, the present one becoming `previous`. With `expected`, only if the champion still is that one (RiverrunError ALIAS_CHANGED). */
+  activate(pipeline: string, model: ModelReference, expected?: ModelReference | null): Promise<Aliases>;
+}
+
+export interface Clock {
+  /** ms since 1970. */
+  now(): number;
+}
+
+export interface Logger {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}

@@ -1,0 +1,18 @@
+import type { Reporter, TestModule } from 'vitest/node';
+
+/** Ends the run with the one line that scripts read: `N passed, N failed, N skipped`. */
+export default class SummaryReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
+    const counts = { passed: 0, failed: unhandled.length, skipped: 0, pending: 0 };
+    for (const module of modules) {
+      for (const test of module.children.allTests()) counts[test.result().state] += 1;
+      // A file that fails outside its tests (an import, a hook) has no failed test to show for it.
+      if (module.state() === 'failed' && module.errors().length > 0) counts.failed += 1;
+    }
+    process.on('exit', () => {
+      process.stdout.write(
+        `\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped + counts.pending} skipped\n`,
+      );
+    });
+  }
+}
