@@ -1,0 +1,102 @@
+/** One entry of `pipelines:`: what a topic's records look like and how they are predicted. The result fits libs/domain's PipelineSpec. */
+import * as z from 'zod';
+import * as kinds from './values.js';
+
+const name = kinds.matching(/^[A-Za-z0-9._-]{1,64}$/, 'a name of letters, digits, . _ -, at most 64');
+const inputName = kinds.verbatim(/^[^\p{Cc}]{1,128}$/u, 'a name of at most 128 characters');
+
+const oneOrMore = (item: z.ZodType<string>, expected: string): z.ZodType<string[]> =>
+  z.unknown().transform((value, context): string[] => {
+    const parts: unknown[] = [value].flat();
+    const read = parts.map((part) => item.safeParse(part));
+    const items = read.flatMap((result) => (result.success ? [result.data] : []));
+    if (items.length === parts.length && items.length > 0 && new Set(items).size === items.length) return items;
+    context.addIssue({ code: 'custom', message: `expected ${expected}` });
+    return z.NEVER;
+  });
+
+const fields = z.strictObject({
+  stream: kinds.jsonPointer().optional(),
+  time: kinds.jsonPointer().optional(),
+  value: kinds.jsonPointer().optional(),
+  values: oneOrMore(kinds.jsonPointer(), 'JSON Pointers such as [/temp, /load], each once').optional(),
+  token: kinds.jsonPointer().optional(),
+});
+
+const horizon = z.unknown().transform((value, context): 1 => {
+  if (value === 1 || value === '1') return 1;
+  context.addIssue({
+    code: 'custom',
+    message: 'expected 1: a live pipeline predicts the next tick, longer horizons come later',
+  });
+  return z.NEVER;
+});
+
+const season = z.unknown().transform((value, context): 'auto' | number => {
+  if (value === 'auto') return 'auto';
+  const steps = kinds.integer(1, 1_000_000).safeParse(value);
+  if (steps.success) return steps.data;
+  context.addIssue({ code: 'custom', message: 'expected auto or the number of ticks in a season' });
+  return z.NEVER;
+});
+
+/** `off` = never, `on` = as RIVERRUN_RETRAIN_INTERVAL says, or an interval of its own. */
+const retrain = z.unknown().transform((value, context): number | null | 'on' => {
+  const interval = kinds.durationOrOff(1_000).safeParse(value);
+  if (interval.success) return interval.data;
+  const on = kinds.flag().safeParse(value);
+  if (on.success) return 'on';
+  context.addIssue({ code: 'custom', message: 'expected on, off or an interval of at least 1s, such as 15m' });
+  return z.NEVER;
+});
+
+export const pipelineSchema = z
+  .strictObject({
+    name,
+    topics: oneOrMore(kinds.topic(), 'topic names (letters, digits, . _ -), each once').optional(),
+    fields: fields.default({}),
+    timeUnit: kinds.choice('s', 'ms', 'us', 'ns').default('ms'),
+    timeZone: kinds.timeZone().default('UTC'),
+    inputs: oneOrMore(inputName, 'names of inputs, each once').optional(),
+    horizon: horizon.default(1),
+    season: season.default('auto'),
+    window: kinds.integer(16, 65_536).default(512),
+    level: kinds.fraction(0.5, 0.999).default(0.9),
+    model: z
+      .strictObject({
+        cell: kinds.choice('simple-rnn', 'gru', 'lstm').optional(),
+        hidden: kinds.integer(1, 512).optional(),
+      })
+      .default({}),
+    retrain: retrain.default('on'),
+  })
+  .transform((pipeline, context) => {
+    const complain = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
+    const { value, ...pointers } = pipeline.fields;
+    if (value !== undefined && pointers.values !== undefined)
+      complain(['fields', 'values'], 'expected either value or values');
+    const values = pointers.values ?? (value === undefined ? undefined : [value]);
+    if (values !== undefined && pointers.token !== undefined) {
+      complain(['fields', 'token'], 'expected either token or values: a stream has tokens or numbers');
+    }
+    const inputs = pipeline.inputs ?? inputsOf(values);
+    if (values !== undefined && values.length !== inputs.length) {
+      complain(['inputs'], `expected ${values.length}: one for each of fields.values, in that order`);
+    }
+    if (pointers.token !== undefined && inputs.length > 1)
+      complain(['inputs'], 'expected one: tokens are a single input');
+    return { ...pipeline, inputs, fields: { ...pointers, ...(values === undefined ? {} : { values }) } };
+  });
+
+/** Without names of their own, several inputs are called as the last parts of their pointers where those differ. */
+function inputsOf(values: string[] | undefined): string[] {
+  if (values === undefined || values.length < 2) return ['value'];
+  const names = values.map((pointer) =>
+    pointer
+      .slice(pointer.lastIndexOf('/') + 1)
+      .replace(/~1/g, '/')
+      .replace(/~0/g, '~'),
+  );
+  const distinct = new Set(names).size === names.length && !names.includes('');
+  return distinct ? names : values;
+}
