@@ -1,0 +1,56 @@
+import { Controller, Get, Inject, Query, Req, Res } from '@nestjs/common';
+import { ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
+import { OutcomeKind } from '#domain/outcome';
+import type { LiveFeed } from '../live-feed.js';
+import type { PipelineService } from '../pipeline-service.js';
+import { LIVE_FEED, SERVICES } from '../tokens.js';
+import { EventStream } from './server-sent-events.js';
+
+@ApiTags('predictions')
+@Controller()
+export class EventsController {
+  constructor(
+    @Inject(SERVICES) private readonly services: readonly PipelineService[],
+    @Inject(LIVE_FEED) private readonly feed: LiveFeed,
+  ) {}
+
+  @Get('predictions')
+  @ApiOperation({
+    summary: 'Predictions as they are made (server-sent events)',
+    description: 'Event `prediction`, its id the offset of the tick.',
+  })
+  @ApiQuery({ name: 'stream', required: false, description: 'only this stream' })
+  @ApiProduces('text/event-stream')
+  predictions(@Req() request: Request, @Res() response: Response, @Query('stream') stream?: string): void {
+    const stops = this.services.map((service) =>
+      service.onOutcomes(({ outcomes }) => {
+        let text = '';
+        for (let i = 0; i < outcomes.records.count; i++) {
+          if (outcomes.kinds[i] !== OutcomeKind.prediction) continue;
+          if (stream !== undefined && outcomes.columns.stream[i] !== stream) continue;
+          const json = Buffer.from(
+            outcomes.bytes.buffer,
+            outcomes.bytes.byteOffset + outcomes.start[i]!,
+            outcomes.end[i]! - outcomes.start[i]!,
+          );
+          text += `id: ${outcomes.records.offsets[i]}\nevent: prediction\ndata: ${json.toString()}\n\n`;
+        }
+        if (text !== '') events.send(text);
+      }),
+    );
+    const events = new EventStream(request, response, () => stops.forEach((stop) => stop()));
+  }
+
+  @Get('live')
+  @ApiOperation({
+    summary: "The page's feed (server-sent events)",
+    description: 'Event `frame`, four a second: figures, and the new points of the streams on show.',
+  })
+  @ApiProduces('text/event-stream')
+  live(@Req() request: Request, @Res() response: Response): void {
+    const stop = this.feed.subscribe((frame) => events.send(`event: frame\ndata: ${frame}\n\n`));
+    const events = new EventStream(request, response, () => stop());
+    events.send(`event: frame\ndata: ${this.feed.firstFrame()}\n\n`);
+  }
+}

@@ -1,0 +1,109 @@
+import { Controller, Get, HttpCode, Inject, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { RiverrunError } from '#domain/errors';
+import { modelLabel, type ModelManifest } from '#domain/model';
+import type { ModelRegistry } from '#domain/ports';
+import type { PipelineService } from '../pipeline-service.js';
+import { REGISTRY, SERVICES } from '../tokens.js';
+import { AdminGuard } from './admin.guard.js';
+
+@ApiTags('models')
+@Controller('models')
+export class ModelsController {
+  constructor(
+    @Inject(REGISTRY) private readonly registry: ModelRegistry,
+    @Inject(SERVICES) private readonly services: readonly PipelineService[],
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'Models of the registry, and which one each pipeline serves' })
+  async list(): Promise<{ models: Omit<ModelManifest, 'vocabulary'>[]; serving: Record<string, string | null> }> {
+    const models = await this.registry.list();
+    return {
+      models: models.map(({ vocabulary: _, ...manifest }) => manifest),
+      serving: Object.fromEntries(this.services.map((s) => [s.name, s.pipeline.model?.label ?? null])),
+    };
+  }
+
+  @Post(':name/activate')
+  @HttpCode(200)
+  @UseGuards(AdminGuard)
+  @ApiBearerAuth()
+  @ApiOperation({
+    summary: 'Serve a model from the next tick on',
+    description: 'Admin. `promote` is the same for a version that ran beside the champion.',
+  })
+  @ApiParam({ name: 'name' })
+  @ApiQuery({ name: 'version', required: false, description: 'default: the newest' })
+  @ApiQuery({ name: 'pipeline', required: false })
+  activate(
+    @Param('name') name: string,
+    @Query('version') version?: string,
+    @Query('pipeline') pipeline?: string,
+  ): Promise<{ serving: string | null }> {
+    return this.serve(pipeline, name, version);
+  }
+
+  @Post(':name/promote')
+  @HttpCode(200)
+  @UseGuards(AdminGuard)
+  @ApiBearerAuth()
+  @ApiOperation({ summary: 'Make a version the champion' })
+  @ApiParam({ name: 'name' })
+  @ApiQuery({ name: 'version', required: false })
+  @ApiQuery({ name: 'pipeline', required: false })
+  promote(
+    @Param('name') name: string,
+    @Query('version') version?: string,
+    @Query('pipeline') pipeline?: string,
+  ): Promise<{ serving: string | null }> {
+    return this.serve(pipeline, name, version);
+  }
+
+  @Post(':name/rollback')
+  @HttpCode(200)
+  @UseGuards(AdminGuard)
+  @ApiBearerAuth()
+  @ApiOperation({ summary: 'Go back to the champion before this one' })
+  @ApiParam({ name: 'name' })
+  @ApiQuery({ name: 'pipeline', required: false })
+  async rollback(
+    @Param('name') name: string,
+    @Query('pipeline') pipeline?: string,
+  ): Promise<{ serving: string | null }> {
+    const service = this.serviceOf(pipeline);
+    const { champion, previous } = await this.registry.aliases(service.name);
+    if (champion?.name !== name || previous === undefined)
+      throw new RiverrunError(
+        'MODEL_NOT_FOUND',
+        `pipeline ${service.name} serves ${champion === undefined ? 'no model' : modelLabel(champion)} and has no former champion of ${name} to go back to`,
+      );
+    await this.registry.activate(service.name, previous, champion);
+    await service.followRegistry();
+    return { serving: service.pipeline.model?.label ?? null };
+  }
+
+  private async serve(
+    pipeline: string | undefined,
+    name: string,
+    version: string | undefined,
+  ): Promise<{ serving: string | null }> {
+    const service = this.serviceOf(pipeline);
+    if (version !== undefined && !/^[1-9]\d{0,8}$/.test(version))
+      throw new RiverrunError('ARGUMENT', `version is ${JSON.stringify(version)}: a positive integer is needed`);
+    const { manifest } = await this.registry.load({
+      name,
+      version: version === undefined ? undefined : Number(version),
+    });
+    service.pipeline.mustFit(manifest);
+    await this.registry.activate(service.name, { name: manifest.name, version: manifest.version });
+    await service.followRegistry();
+    return { serving: service.pipeline.model?.label ?? null };
+  }
+
+  private serviceOf(name: string | undefined): PipelineService {
+    const service = name === undefined ? this.services[0] : this.services.find((s) => s.name === name);
+    if (service === undefined) throw new RiverrunError('ARGUMENT', `there is no pipeline ${name}`);
+    return service;
+  }
+}

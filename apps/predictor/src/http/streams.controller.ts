@@ -1,0 +1,102 @@
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { RiverrunError } from '#domain/errors';
+import type { StreamView, Trace } from '#pipeline/pipeline';
+import type { PipelineService } from '../pipeline-service.js';
+import { SERVICES } from '../tokens.js';
+
+interface StreamJson {
+  id: string;
+  pipeline: string;
+  ticks: number;
+  ts: number;
+  offset: number;
+  value: number | null;
+  values: Record<string, number | null>;
+  prediction: number | null;
+  targetTs: number | null;
+  source: string;
+  maeModel: number | null;
+  maePersistence: number | null;
+}
+
+@ApiTags('streams')
+@Controller('streams')
+export class StreamsController {
+  constructor(@Inject(SERVICES) private readonly services: readonly PipelineService[]) {}
+
+  @Get()
+  @ApiOperation({
+    summary: 'Streams, page by page',
+    description: 'In a stable order; hand `cursor` back for the next page, until it is null.',
+  })
+  @ApiQuery({ name: 'limit', required: false, schema: { type: 'integer', minimum: 1, maximum: 1000, default: 100 } })
+  @ApiQuery({ name: 'cursor', required: false })
+  @ApiQuery({ name: 'pipeline', required: false })
+  async list(
+    @Query('limit') limit = '100',
+    @Query('cursor') cursor?: string,
+    @Query('pipeline') pipeline?: string,
+  ): Promise<{ streams: StreamJson[]; cursor: string | null }> {
+    const service = this.serviceOf(pipeline);
+    const page = await service.pipeline.list(cursor, integer('limit', limit, 1, 1000));
+    return { streams: page.streams.map((view) => toJson(view, service)), cursor: page.cursor ?? null };
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'One stream as it stands' })
+  @ApiParam({ name: 'id' })
+  @ApiQuery({ name: 'pipeline', required: false })
+  async show(@Param('id') id: string, @Query('pipeline') pipeline?: string): Promise<StreamJson> {
+    const service = this.serviceOf(pipeline);
+    return toJson(found(await service.pipeline.view(id), id), service);
+  }
+
+  @Get(':id/trace')
+  @ApiOperation({
+    summary: "A stream's last steps: Step, Input, Memory, Output",
+    description: '`exact`: replaying the stored window ended in the very bits of the live hidden state.',
+  })
+  @ApiParam({ name: 'id' })
+  @ApiQuery({ name: 'limit', required: false, schema: { type: 'integer', minimum: 1, maximum: 1000, default: 20 } })
+  @ApiQuery({ name: 'pipeline', required: false })
+  async trace(
+    @Param('id') id: string,
+    @Query('limit') limit = '20',
+    @Query('pipeline') pipeline?: string,
+  ): Promise<Trace> {
+    return found(await this.serviceOf(pipeline).pipeline.trace(id, integer('limit', limit, 1, 1000)), id);
+  }
+
+  private serviceOf(name: string | undefined): PipelineService {
+    const service = name === undefined ? this.services[0] : this.services.find((s) => s.name === name);
+    if (service === undefined) throw new RiverrunError('STREAM_NOT_FOUND', `there is no pipeline ${name}`);
+    return service;
+  }
+}
+
+function found<T>(value: T | undefined, id: string): T {
+  if (value === undefined) throw new RiverrunError('STREAM_NOT_FOUND', `there is no stream ${JSON.stringify(id)}`);
+  return value;
+}
+
+function integer(name: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new RiverrunError(
+      'ARGUMENT',
+      `${name} is ${JSON.stringify(text)}: an integer from ${min} to ${max} is needed`,
+    );
+  return value;
+}
+
+function toJson(view: StreamView, service: PipelineService): StreamJson {
+  const { values, ...rest } = view;
+  const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
+  return {
+    ...rest,
+    pipeline: service.name,
+    value: orNull(values[0]!),
+    values: Object.fromEntries(service.pipeline.spec.inputs.map((name, k) => [name, orNull(values[k]!)])),
+  };
+}

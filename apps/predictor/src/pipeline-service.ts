@@ -1,0 +1,123 @@
+/** Runs one pipeline: the loop from log to outcomes, those who listen to outcomes, model swaps, recovery after an error. */
+import { RiverrunError, errorMessage } from '#domain/errors';
+import { modelLabel, type ModelReference } from '#domain/model';
+import type { Logger, ModelRegistry, TickAppender, TickLog } from '#domain/ports';
+import type { RecordBatch } from '#domain/record-batch';
+import type { Pipeline } from '#pipeline/pipeline';
+import type { BatchResult } from '#pipeline/process-batch';
+import { Submissions, type Answer } from './submissions.js';
+
+export type OutcomeListener = (result: BatchResult, service: PipelineService) => void;
+
+const RETRY_MS = 1000;
+const ANSWER_TIMEOUT_MS = 30_000;
+const SAVE_CHECK_MS = 100;
+const DRAIN_MS = 3000;
+
+export class PipelineService {
+  private readonly submissions: Submissions;
+  private readonly listeners = new Set<OutcomeListener>();
+  private running: Promise<void> | undefined;
+  private saveTimer: NodeJS.Timeout | undefined;
+  private stopping = false;
+  /** Why ticks do not move at present. */
+  problem: string | undefined;
+  swaps = 0;
+
+  constructor(
+    readonly pipeline: Pipeline,
+    readonly log: TickLog & TickAppender,
+    private readonly registry: ModelRegistry,
+    private readonly logger: Logger,
+    private readonly closePorts: () => Promise<void>,
+  ) {
+    this.submissions = new Submissions(log);
+  }
+
+  get name(): string {
+    return this.pipeline.spec.name;
+  }
+
+  /** Calls `listener` with every batch, after its outcomes are committed. Returns how to stop that. */
+  onOutcomes(listener: OutcomeListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  start(): void {
+    this.running = this.run();
+    this.saveTimer = setInterval(() => {
+      if (this.problem === undefined)
+        this.pipeline.saveIfDue().catch((error: unknown) => this.report('saving states failed', error));
+    }, SAVE_CHECK_MS);
+  }
+
+  /** Appends ticks and waits for their outcomes. */
+  submit(records: RecordBatch): Promise<Answer[]> {
+    if (this.stopping) throw new RiverrunError('STOPPING', 'the service is stopping');
+    return this.submissions.submit(records, ANSWER_TIMEOUT_MS);
+  }
+
+  /** Makes the pipeline serve what the registry says is its champion. */
+  async followRegistry(): Promise<void> {
+    const { champion } = await this.registry.aliases(this.name);
+    const served = this.pipeline.model?.manifest;
+    if (
+      champion === undefined ||
+      (served !== undefined && champion.name === served.name && champion.version === served.version)
+    )
+      return;
+    await this.serve(champion);
+  }
+
+  /** Those who wait get their answers; what else is in the log stays there, durable, for the next start; states are saved and everything closed. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    clearInterval(this.saveTimer);
+    for (let waited = 0; waited < DRAIN_MS && !this.submissions.idle && this.problem === undefined; waited += 10)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    await this.log.close();
+    await this.running;
+    if (this.problem === undefined) await this.pipeline.flush();
+    await this.closePorts();
+  }
+
+  private async serve(model: ModelReference): Promise<void> {
+    const artifact = await this.registry.load(model);
+    const before = this.pipeline.model?.label;
+    await this.pipeline.swapModel(artifact);
+    if (before !== undefined) this.swaps += 1;
+    this.logger.info('model serves', { pipeline: this.name, model: modelLabel(model), before: before ?? 'baseline' });
+  }
+
+  private async run(): Promise<void> {
+    let recovering = false;
+    for (;;) {
+      try {
+        if (recovering) await this.pipeline.recover();
+        recovering = false;
+        this.problem = undefined;
+        const result = await this.pipeline.next();
+        if (result === null) return;
+        this.submissions.committed(result.outcomes);
+        for (const listener of this.listeners) listener(result, this);
+        // A full log must not starve timers and sockets.
+        await new Promise((resolve) => setImmediate(resolve));
+      } catch (error) {
+        recovering = true;
+        this.report('ticks do not move', error);
+        if (this.stopping) return;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  private report(what: string, error: unknown): void {
+    this.problem = errorMessage(error);
+    this.logger.error(what, {
+      pipeline: this.name,
+      code: error instanceof RiverrunError ? error.code : undefined,
+      error,
+    });
+  }
+}

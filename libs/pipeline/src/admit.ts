@@ -1,0 +1,72 @@
+/** Step 2b: late, duplicate and already absorbed ticks fall out, in the order of the log. A tick's fate depends only on the record and the stream's state. */
+import type { RecordBatch } from '#domain/record-batch';
+import type { PipelineCore } from './core.js';
+import { RowKind, type DecodedBatch } from './decode.js';
+import { Field, FIELDS_PER_INPUT } from './stream-table.js';
+
+/** Weight of a new distance between ticks in a stream's typical spacing. */
+const SPACING_RATE = 1 / 16;
+
+/** Returns each tick's typical spacing at that point, ms (0: unknown), and fills `batch.features`. */
+export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBatch): Float64Array {
+  const { meta, fields } = core.table;
+  const { inputs, values } = batch;
+  const tokens = core.model?.vocabulary !== undefined;
+  const spacing = new Float64Array(batch.count);
+  for (let i = 0; i < batch.count; i++) {
+    const slot = batch.slot[i]!;
+    if (slot < 0 || batch.kind[i] === RowKind.deadLetter) continue;
+    const base = slot * fields;
+    const offset = records.offsets[i]!;
+    if (offset <= meta[base + Field.offset]!) {
+      batch.kind[i] = RowKind.absorbed;
+      continue;
+    }
+    if (batch.kind[i] === RowKind.control) {
+      core.table.forgetTime(slot);
+      meta[base + Field.offset] = offset;
+      core.markDirty(slot);
+      continue;
+    }
+    const ts = batch.ts[i]!;
+    const last = meta[base + Field.ts]!;
+    if (!tokens && ts <= last) {
+      if (ts < last) {
+        batch.reject(i, 'LATE', `ts ${ts} is before the stream's last tick, ${last}`);
+        continue;
+      }
+      if (sameAsLast(meta, base, values, i * inputs, inputs)) {
+        batch.reject(i, 'DUPLICATE', `the stream's last tick has the same ts ${ts} and value`);
+        continue;
+      }
+    }
+    if (ts > last) {
+      const old = meta[base + Field.spacing]!;
+      meta[base + Field.spacing] = old === 0 ? ts - last : old + SPACING_RATE * (ts - last - old);
+    }
+    if (!(ts <= last)) meta[base + Field.ts] = ts;
+    let missing = 0;
+    for (let k = 0, f = base + Field.inputs; k < inputs; k++, f += FIELDS_PER_INPUT) {
+      const value = values[i * inputs + k]!;
+      if (value === value) meta[f] = value;
+      else missing |= 1 << k;
+      batch.features[i * inputs + k] = meta[f]!;
+    }
+    meta[base + Field.offset] = offset;
+    meta[base + Field.missing] = missing;
+    spacing[i] = meta[base + Field.spacing]!;
+    core.markDirty(slot);
+  }
+  return spacing;
+}
+
+function sameAsLast(meta: Float64Array, base: number, values: Float64Array, at: number, inputs: number): boolean {
+  const missing = meta[base + Field.missing]!;
+  for (let k = 0; k < inputs; k++) {
+    const value = values[at + k]!;
+    const wasMissing = ((missing >> k) & 1) === 1;
+    if (value === value ? wasMissing || value !== meta[base + Field.inputs + FIELDS_PER_INPUT * k] : !wasMissing)
+      return false;
+  }
+  return true;
+}

@@ -1,0 +1,73 @@
+/** What the steps of a tick's path share: the ports, the hot streams, the model, and how far memory is ahead of the store. */
+import type { PipelineSpec } from '#domain/pipeline-spec';
+import type { Clock, StateStore, TickLog, Watermark, WindowStore } from '#domain/ports';
+import type { ModelSlot } from './model-slot.js';
+import { StateWriter } from './state-codec.js';
+import { StreamTable } from './stream-table.js';
+import { WindowBuffer } from './window-buffer.js';
+
+export interface PipelineOptions {
+  /** Streams kept hot in memory at most; the least recently used clean ones make way. */
+  readonly hotStreams: number;
+  /** Records processed at a time. */
+  readonly maxBatch: number;
+  readonly maxRecordBytes: number;
+  /** The store may lag this many records behind the log … */
+  readonly saveAfterRecords: number;
+  /** … or this long, whichever comes first. */
+  readonly saveAfterMs: number;
+  /** Put the topic into predictions (pipelines with several input topics). */
+  readonly nameTopic: boolean;
+  /** Use the fast reading of known record shapes; off only to hold both readings against each other. */
+  readonly fastDecode: boolean;
+}
+
+export const DEFAULT_OPTIONS: PipelineOptions = {
+  hotStreams: 1 << 20,
+  maxBatch: 8192,
+  maxRecordBytes: 1 << 20,
+  saveAfterRecords: 1 << 17,
+  saveAfterMs: 200,
+  nameTopic: false,
+  fastDecode: true,
+};
+
+export interface PipelinePorts {
+  readonly log: TickLog;
+  readonly states: StateStore;
+  readonly windows: WindowStore;
+  readonly clock: Clock;
+}
+
+export class PipelineCore {
+  readonly table: StreamTable;
+  readonly windowBuffer: WindowBuffer;
+  readonly stateWriter = new StateWriter();
+  model: ModelSlot | undefined;
+  /** As last acknowledged by the store (W). */
+  watermark: Watermark | undefined;
+  /** The next offset memory has not absorbed. */
+  position = 0;
+  /** Scratch by slot, all zeros between uses. */
+  readonly seen: Int32Array;
+  /** Slots ahead of the store. */
+  readonly dirty: number[] = [];
+  lastSave = 0;
+  loads = { store: 0, new: 0 };
+
+  constructor(
+    readonly spec: PipelineSpec,
+    readonly ports: PipelinePorts,
+    readonly options: PipelineOptions,
+  ) {
+    this.table = new StreamTable(options.hotStreams, spec.inputs.length);
+    this.seen = new Int32Array(options.hotStreams);
+    this.windowBuffer = new WindowBuffer(1 + spec.inputs.length);
+  }
+
+  markDirty(slot: number): void {
+    if (this.table.dirty[slot] === 1) return;
+    this.table.dirty[slot] = 1;
+    this.dirty.push(slot);
+  }
+}

@@ -1,0 +1,108 @@
+/** Step 3b: the outcomes as the messages of the contract, written straight into one arena. */
+import { writeAscii, writeInteger, writeNumber, MAX_NUMBER_BYTES } from './number-writer.js';
+
+const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
+const STREAM = ascii('{"stream":');
+const TS = ascii(',"ts":');
+const OFFSET = ascii(',"offset":');
+const PREDICTION = ascii(',"prediction":');
+const HORIZON = ascii(',"horizon":1');
+const TARGET_TS = ascii(',"targetTs":');
+const OUTPUTS = ascii(',"outputs":[');
+const PROBABILITIES = ascii(',"probabilities":[');
+const FIXED_BYTES = 160;
+
+/** Writes predictions one after the other. Ask `begin` for room first. */
+export class OutcomeWriter {
+  bytes: Uint8Array;
+  length = 0;
+  /** What follows the numbers, by source: `,"model":…,"source":…}`. */
+  private readonly closings: readonly [baseline: Uint8Array, model: Uint8Array];
+
+  constructor(
+    model: string | null,
+    private readonly topic: string | undefined,
+    sizeHint: number,
+  ) {
+    this.bytes = new Uint8Array(sizeHint);
+    const closing = (source: string): Uint8Array => ascii(`,"model":${JSON.stringify(model)},"source":"${source}"}`);
+    this.closings = [closing('baseline'), closing('model')];
+  }
+
+  /** prediction NaN: null (a stream that never had a value). targetTs NaN: left out. */
+  prediction(
+    stream: string,
+    ts: number,
+    offset: number,
+    prediction: number,
+    targetTs: number,
+    source: number,
+    outputs: Float32Array | undefined,
+    softmax: boolean,
+  ): void {
+    this.reserve(
+      FIXED_BYTES +
+        6 * stream.length +
+        4 * MAX_NUMBER_BYTES +
+        2 * MAX_NUMBER_BYTES * (outputs?.length ?? 0) +
+        (this.topic?.length ?? 0) * 6 +
+        400,
+    );
+    const { bytes } = this;
+    let at = copy(bytes, this.length, STREAM);
+    at = writeString(bytes, at, stream);
+    at = writeInteger(bytes, copy(bytes, at, TS), ts);
+    if (this.topic !== undefined) at = writeAscii(bytes, at, `,"topic":${JSON.stringify(this.topic)}`);
+    at = writeInteger(bytes, copy(bytes, at, OFFSET), offset);
+    at = copy(bytes, at, PREDICTION);
+    at = prediction === prediction ? writeNumber(bytes, at, prediction) : writeAscii(bytes, at, 'null');
+    at = copy(bytes, at, HORIZON);
+    if (targetTs === targetTs) at = writeInteger(bytes, copy(bytes, at, TARGET_TS), targetTs);
+    if (outputs !== undefined) {
+      at = writeList(bytes, copy(bytes, at, OUTPUTS), outputs);
+      if (softmax) at = writeList(bytes, copy(bytes, at, PROBABILITIES), outputs);
+    }
+    this.length = copy(bytes, at, this.closings[source]!);
+  }
+
+  control(stream: string, control: string, offset: number): void {
+    const text = ascii(JSON.stringify({ stream, control, offset }));
+    this.reserve(text.length);
+    this.length = copy(this.bytes, this.length, text);
+  }
+
+  private reserve(more: number): void {
+    if (this.length + more <= this.bytes.length) return;
+    const grown = new Uint8Array(2 * this.bytes.length + more);
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+  }
+}
+
+/** Short runs are copied faster by a loop than by `set`. */
+function copy(target: Uint8Array, at: number, source: Uint8Array): number {
+  for (let i = 0; i < source.length; i++) target[at++] = source[i]!;
+  return at;
+}
+
+function writeList(bytes: Uint8Array, at: number, values: Float32Array): number {
+  for (let i = 0; i < values.length; i++) {
+    if (i > 0) bytes[at++] = 44;
+    at = writeNumber(bytes, at, values[i]!);
+  }
+  bytes[at++] = 93;
+  return at;
+}
+
+/** A JSON string; plain ASCII takes the short way. */
+function writeString(bytes: Uint8Array, at: number, text: string): number {
+  const start = at;
+  bytes[at++] = 34;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 32 || code > 126 || code === 34 || code === 92) return copy(bytes, start, ascii(JSON.stringify(text)));
+    bytes[at++] = code;
+  }
+  bytes[at++] = 34;
+  return at;
+}

@@ -1,0 +1,56 @@
+/** The model a pipeline serves: its network with the hot streams' hidden states, and how inputs and outputs are to be read. */
+import { RiverrunError } from '#domain/errors';
+import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
+import type { PipelineSpec } from '#domain/pipeline-spec';
+import { createNetwork } from '#rnn/network';
+import type { Network } from '#rnn/network.types';
+import type { Vocabulary } from './parse-tick.js';
+
+export interface ModelSlot {
+  readonly manifest: ModelManifest;
+  readonly label: string;
+  readonly network: Network;
+  /** Counts up with every swap; a stream whose hidden state has another generation is warmed up before its next step. */
+  readonly generation: number;
+  /** The digest's first 64 bits: marks stored hidden states. */
+  readonly tag: readonly [number, number];
+  /** Present for token models. */
+  readonly vocabulary: Vocabulary | undefined;
+  readonly softmax: boolean;
+}
+
+/** RiverrunError MODEL_MISMATCH if the model does not fit the pipeline's inputs. */
+export function createModelSlot(
+  artifact: ModelArtifact,
+  spec: PipelineSpec,
+  generation: number,
+  room: { capacity: number; maxWave: number },
+): ModelSlot {
+  const { manifest, weights } = artifact;
+  const layers = manifest.network.layers;
+  const [first, last] = [layers[0], layers[layers.length - 1]];
+  checkFit(manifest, spec);
+  return {
+    manifest,
+    label: modelLabel(manifest),
+    network: createNetwork(manifest.network, weights, room),
+    generation,
+    tag: [parseInt(manifest.digest.slice(0, 8), 16), parseInt(manifest.digest.slice(8, 16), 16)],
+    vocabulary:
+      first?.type === 'embedding'
+        ? { size: first.inputDim, ids: new Map(manifest.vocabulary?.map((word, id) => [word, id])) }
+        : undefined,
+    softmax: last?.type === 'dense' && last.activation === 'softmax',
+  };
+}
+
+/** RiverrunError MODEL_MISMATCH if the model's inputs are not the pipeline's. */
+export function checkFit(manifest: ModelManifest, spec: PipelineSpec): void {
+  const { layers, inputSize } = manifest.network;
+  const wanted = layers[0]?.type === 'embedding' ? 1 : inputSize;
+  if (wanted === spec.inputs.length) return;
+  throw new RiverrunError(
+    'MODEL_MISMATCH',
+    `model ${modelLabel(manifest)} takes ${wanted} inputs, pipeline ${spec.name} has ${spec.inputs.length}: ${spec.inputs.join(', ')}`,
+  );
+}

@@ -1,0 +1,309 @@
+/** One pipeline over one partition: opens and recovers, takes batches, swaps models, shows its streams. One thing at a time, in the order asked for. */
+import { RiverrunError } from '#domain/errors';
+import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
+import type { PipelineSpec } from '#domain/pipeline-spec';
+import { DEFAULT_OPTIONS, PipelineCore, type PipelineOptions, type PipelinePorts } from './core.js';
+import { checkFit, createModelSlot, type ModelSlot } from './model-slot.js';
+import { processBatch, type BatchResult } from './process-batch.js';
+import { save, saveIsDue } from './save.js';
+import { layoutId, readState } from './state-codec.js';
+import { toScale } from './step-waves.js';
+import { Field, FIELDS_PER_INPUT, Source } from './stream-table.js';
+import { readWindows, replay, windowOf } from './warm-up.js';
+
+export interface StreamView {
+  readonly id: string;
+  readonly ticks: number;
+  readonly ts: number;
+  readonly offset: number;
+  /** Last known value of each input. */
+  readonly values: number[];
+  /** Forecast of the next tick, null before the first value; and when it is expected, null while the spacing is unknown. */
+  readonly prediction: number | null;
+  readonly targetTs: number | null;
+  readonly source: 'model' | 'baseline';
+  /** Mean absolute errors over the same recent ticks; null until the model has been scored. */
+  readonly maeModel: number | null;
+  readonly maePersistence: number | null;
+}
+
+export interface TraceRow {
+  readonly step: number;
+  readonly ts: number;
+  readonly input: number | string | null;
+  readonly memory: number[];
+  readonly output: number | null;
+}
+
+export interface Trace {
+  readonly stream: string;
+  readonly model: string | null;
+  /** True if replaying the stored window ends in exactly the live hidden state. */
+  readonly exact: boolean;
+  readonly rows: TraceRow[];
+}
+
+/** Finds the artifact a stored watermark names. */
+export type FindModel = (digest: string) => Promise<ModelArtifact>;
+
+export class Pipeline {
+  private queue: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    private readonly core: PipelineCore,
+    private readonly findModel: FindModel,
+  ) {}
+
+  /** Opens log and store and brings memory to the log's committed position c: states as of W, then [W, c) replayed with outputs suppressed.
+   *  RiverrunError where log and store do not belong together; each message names a way out. */
+  static async open(
+    spec: PipelineSpec,
+    ports: PipelinePorts,
+    findModel: FindModel,
+    options: Partial<PipelineOptions> = {},
+  ): Promise<Pipeline> {
+    const pipeline = new Pipeline(new PipelineCore(spec, ports, { ...DEFAULT_OPTIONS, ...options }), findModel);
+    await pipeline.recover();
+    return pipeline;
+  }
+
+  get spec(): PipelineSpec {
+    return this.core.spec;
+  }
+  get model(): ModelSlot | undefined {
+    return this.core.model;
+  }
+  /** Next offset to absorb; and W. */
+  get position(): number {
+    return this.core.position;
+  }
+  get watermarkOffset(): number {
+    return this.core.watermark?.offset ?? 0;
+  }
+  get hotStreams(): number {
+    return this.core.table.size;
+  }
+  get loads(): { readonly store: number; readonly new: number } {
+    return this.core.loads;
+  }
+
+  /** Also after an error in `process`: forgets what is in memory and starts again from the store. */
+  recover(): Promise<void> {
+    return this.serially(async () => {
+      const { core } = this;
+      const { log, states } = core.ports;
+      core.table.reset();
+      core.windowBuffer.clear();
+      core.dirty.length = 0;
+      core.seen.fill(0);
+      const position = await log.open();
+      core.watermark = await states.open();
+      if (core.watermark === undefined) {
+        if (position.committed > position.start)
+          throw new RiverrunError(
+            'STATE_MISSING',
+            `the log has outcomes up to offset ${position.committed}, but there are no stored states: restore the state store, or start with an empty data folder`,
+          );
+        core.position = position.start;
+        await save(core);
+      }
+      const { offset, model, layout } = core.watermark!;
+      if (layout !== layoutId(core.spec.inputs))
+        throw new RiverrunError(
+          'STATE_LAYOUT',
+          `stored states have layout ${layout}, this pipeline needs ${layoutId(core.spec.inputs)}: use another data folder or the former inputs`,
+        );
+      if (offset > position.committed || offset < position.start)
+        throw new RiverrunError(
+          'STATE_POSITION',
+          `stored states stand at offset ${offset}, the log holds outcomes for [${position.start}, ${position.committed}): they do not belong together; restore the one or the other`,
+        );
+      await this.useModel(model);
+      core.position = offset;
+      await log.seek(offset);
+      while (core.position < position.committed) {
+        const records = await log.read(Math.min(core.options.maxBatch, position.committed - core.position));
+        if (records === null) return;
+        await processBatch(core, records, true);
+      }
+    });
+  }
+
+  /** Takes the next records; null once the log is closed. After an error call `recover` before anything else. */
+  async next(): Promise<BatchResult | null> {
+    const records = await this.core.ports.log.read(this.core.options.maxBatch);
+    return records === null ? null : this.serially(() => processBatch(this.core, records));
+  }
+
+  /** Serves `artifact` from the next tick on. Streams meet it lazily: see warm-up.ts. */
+  swapModel(artifact: ModelArtifact): Promise<void> {
+    return this.serially(async () => {
+      const { core } = this;
+      if (core.watermark?.model === artifact.manifest.digest) return;
+      const slot = this.slotFor(artifact);
+      // W = c under the old model first, in the same write that names the new one: a replay never crosses a swap.
+      await save(core, artifact.manifest.digest);
+      core.model = slot;
+    });
+  }
+
+  /** RiverrunError MODEL_MISMATCH if the model does not fit the pipeline's inputs. */
+  mustFit(manifest: ModelManifest): void {
+    checkFit(manifest, this.core.spec);
+  }
+
+  /** Writes what is due; called now and then so that a quiet log still reaches W = c. */
+  saveIfDue(): Promise<void> {
+    return this.serially(async () => {
+      if (saveIsDue(this.core)) await save(this.core);
+    });
+  }
+
+  /** Writes everything. The ports stay open. */
+  flush(): Promise<void> {
+    return this.serially(() => save(this.core));
+  }
+
+  /** The stream as it stands, or undefined if there is none. */
+  view(id: string): Promise<StreamView | undefined> {
+    return this.serially(async () => {
+      const slot = await this.slotOf(id);
+      return slot < 0 ? undefined : this.viewOf(slot);
+    });
+  }
+
+  /** The stream's window, oldest first: row-major [n, 1 + inputs]: ts, inputs (NaN = missing). Empty if there is no such stream. */
+  window(id: string): Promise<Float64Array> {
+    return this.serially(async () => {
+      const slot = await this.slotOf(id);
+      return slot < 0 ? new Float64Array(0) : this.windowAt(slot);
+    });
+  }
+
+  /** The stream's last `limit` steps: what went in, the memory after it, what came out. Replays the window; the live state stays as it is. */
+  trace(id: string, limit: number): Promise<Trace | undefined> {
+    return this.serially(async () => {
+      const slot = await this.slotOf(id);
+      if (slot < 0) return undefined;
+      const { core } = this;
+      const rows = await this.windowAt(slot);
+      const width = 1 + core.spec.inputs.length;
+      const count = rows.length / width;
+      const words = core.model?.manifest.vocabulary;
+      const traced: TraceRow[] = [];
+      const add = (step: number, memory: number[], output: number | null): void => {
+        if (step < count - limit) return;
+        const value = rows[step * width + 1]!;
+        const input = value !== value ? null : core.model?.vocabulary === undefined ? value : (words?.[value] ?? value);
+        traced.push({
+          step: core.table.meta[slot * core.table.fields + Field.count]! - count + step + 1,
+          ts: rows[step * width]!,
+          input,
+          memory,
+          output,
+        });
+      };
+      const { model } = core;
+      if (model === undefined || core.table.generation[slot] !== model.generation) {
+        for (let step = 0; step < count; step++) add(step, [], null);
+        return { stream: id, model: null, exact: true, rows: traced };
+      }
+      const live = new Float32Array(model.network.stateSize);
+      const memory = new Float32Array(model.network.stateSize);
+      model.network.readState(slot, live);
+      replay(core.table, model, [slot], [rows], width, (step) => {
+        model.network.readState(slot, memory);
+        const output = toScale(
+          model,
+          model.network.outputs[0]!,
+          rows[step * width + 1]!,
+          core.table.meta,
+          slot * core.table.fields,
+        );
+        add(step, Array.from(memory), Number.isFinite(output) ? output : null);
+      });
+      const exact = live.every((x, k) => Object.is(x, memory[k]));
+      model.network.writeState(slot, live);
+      return { stream: id, model: model.label, exact, rows: traced };
+    });
+  }
+
+  /** Streams in the store's order from the one after `cursor` on. */
+  list(cursor: string | undefined, limit: number): Promise<{ streams: StreamView[]; cursor: string | undefined }> {
+    return this.serially(async () => {
+      const page = await this.core.ports.states.list(cursor, limit);
+      const streams: StreamView[] = [];
+      for (const id of page.ids) {
+        const slot = await this.slotOf(id);
+        if (slot >= 0) streams.push(this.viewOf(slot));
+      }
+      return { streams, cursor: page.cursor };
+    });
+  }
+
+  private async useModel(digest: string | null): Promise<void> {
+    if (digest === null) this.core.model = undefined;
+    else if (this.core.model?.manifest.digest !== digest) this.core.model = this.slotFor(await this.findModel(digest));
+  }
+
+  private slotFor(artifact: ModelArtifact): ModelSlot {
+    const { spec, options, model } = this.core;
+    const room = { capacity: options.hotStreams, maxWave: Math.min(options.maxBatch, 4096) };
+    try {
+      return createModelSlot(artifact, spec, (model?.generation ?? 0) + 1, room);
+    } catch (error) {
+      if (error instanceof RiverrunError) throw error;
+      throw new RiverrunError(
+        'MODEL_INVALID',
+        `model ${modelLabel(artifact.manifest)} cannot be served: ${(error as Error).message}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** The stream's slot, loaded if it is cold; -1 if there is no such stream. */
+  private async slotOf(id: string): Promise<number> {
+    const { core } = this;
+    const slot = core.table.find(id);
+    if (slot >= 0) return slot;
+    const { handles, states } = await core.ports.states.load([id]);
+    if (states[0] === undefined) return -1;
+    if (!core.table.makeRoom(1, () => false)) await save(core);
+    if (!core.table.makeRoom(1, () => false)) return -1;
+    const fresh = core.table.insert(id, handles[0]!);
+    readState(states[0], core.table, fresh, core.model);
+    return fresh;
+  }
+
+  private async windowAt(slot: number): Promise<Float64Array> {
+    if (this.core.windowBuffer.slots.length > 0) await save(this.core);
+    const windows = await readWindows(this.core, [slot]);
+    return windowOf(this.core.table, slot, windows.get(slot), 1 + this.core.spec.inputs.length);
+  }
+
+  private viewOf(slot: number): StreamView {
+    const { table, spec } = this.core;
+    const base = slot * table.fields;
+    const field = (f: number): number => table.meta[base + f]!;
+    const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
+    const scored = field(Field.evaluations) > 0;
+    return {
+      id: table.ids[slot]!,
+      ticks: field(Field.count),
+      ts: field(Field.ts),
+      offset: field(Field.offset),
+      values: spec.inputs.map((_, k) => field(Field.inputs + FIELDS_PER_INPUT * k)),
+      prediction: orNull(field(Field.expected)),
+      targetTs: field(Field.spacing) > 0 ? field(Field.ts) + Math.round(field(Field.spacing)) : null,
+      source: field(Field.source) === Source.model ? 'model' : 'baseline',
+      maeModel: scored ? field(Field.modelError) : null,
+      maePersistence: scored ? field(Field.baselineError) : null,
+    };
+  }
+
+  private serially<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(work);
+    this.queue = result.catch(() => undefined);
+    return result;
+  }
+}

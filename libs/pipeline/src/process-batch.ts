@@ -1,0 +1,126 @@
+/** The path of a tick, top to bottom. Live service, replay, backtest and `pipe` are only different sources into this function. */
+import { OutcomeKind, type OutcomeBatch } from '#domain/outcome';
+import type { RecordBatch } from '#domain/record-batch';
+import { admit } from './admit.js';
+import type { PipelineCore } from './core.js';
+import { decodeBatch, RowKind, type DecodedBatch } from './decode.js';
+import { OutcomeWriter } from './encode.js';
+import { loadColdStreams } from './load-cold.js';
+import { save, saveIsDue } from './save.js';
+import { stepWaves, type SteppedBatch } from './step-waves.js';
+import { Source } from './stream-table.js';
+import { loadWindowsToWarmUp } from './warm-up.js';
+
+/** Seconds spent in each stage. */
+export type StageSeconds = Record<'decode' | 'load' | 'step' | 'encode' | 'publish' | 'save', number>;
+
+export interface BatchResult {
+  readonly outcomes: OutcomeBatch;
+  readonly stages: StageSeconds;
+}
+
+/** `suppress`: a replay of records below c, whose outcomes were published before. After an error memory is ahead of the store: the caller must recover. */
+export async function processBatch(core: PipelineCore, records: RecordBatch, suppress = false): Promise<BatchResult> {
+  const clock = stopwatch();
+  // 1. decode: each record becomes a tick, a control or a dead letter
+  const batch = decodeBatch(records, core.table, {
+    ...core.options,
+    spec: core.spec,
+    vocabulary: core.model?.vocabulary,
+    fast: core.options.fastDecode,
+  });
+  const decode = clock();
+  // 2. load the states that are not hot, in one round trip, and the windows of streams that the model does not know yet;
+  //    then late and duplicate ticks fall out, which only the state can tell
+  await loadColdStreams(core, batch);
+  const windows = await loadWindowsToWarmUp(core, batch);
+  const spacing = admit(core, records, batch);
+  const load = clock();
+  // 3. step the i-th tick of all streams together, in order within a stream
+  const stepped = stepWaves(core, records, batch, windows);
+  const step = clock();
+  const outcomes = encode(core, records, batch, stepped, spacing);
+  const encoded = clock();
+  // 4. publish outcomes and the position c, atomically
+  if (!suppress) await core.ports.log.publish(outcomes);
+  core.position = records.offsets[records.count - 1]! + 1;
+  const publish = clock();
+  // 5. move the store's watermark, with the states and windows changed since; several batches may share one such write
+  if (saveIsDue(core)) await save(core);
+  return { outcomes, stages: { decode, load, step, encode: encoded, publish, save: clock() } };
+}
+
+function encode(
+  core: PipelineCore,
+  records: RecordBatch,
+  batch: DecodedBatch,
+  stepped: SteppedBatch,
+  spacing: Float64Array,
+): OutcomeBatch {
+  const { count } = records;
+  const { table, model } = core;
+  const writer = new OutcomeWriter(
+    model?.label ?? null,
+    core.options.nameTopic ? records.topic : undefined,
+    192 * count + 1024,
+  );
+  const kinds = new Uint8Array(count);
+  const start = new Int32Array(count);
+  const end = new Int32Array(count);
+  const stream: (string | undefined)[] = new Array<string | undefined>(count);
+  const value = new Float64Array(count).fill(NaN);
+  const outputSize = model?.network.outputSize ?? 1;
+  for (let i = 0; i < count; i++) {
+    start[i] = writer.length;
+    const kind = batch.kind[i]!;
+    if (kind === RowKind.deadLetter) {
+      kinds[i] = OutcomeKind.deadLetter;
+      stream[i] = batch.slot[i]! >= 0 ? table.ids[batch.slot[i]!] : batch.rejectedStreams.get(i);
+    } else {
+      const id = table.ids[batch.slot[i]!]!;
+      stream[i] = id;
+      if (kind === RowKind.control) {
+        kinds[i] = OutcomeKind.control;
+        writer.control(id, 'reset', records.offsets[i]!);
+      } else {
+        value[i] = batch.values[i * batch.inputs]!;
+        const ts = batch.ts[i]!;
+        const target = spacing[i]! > 0 ? ts + Math.round(spacing[i]!) : NaN;
+        const fromModel = stepped.source[i] === Source.model;
+        const outputs =
+          fromModel && outputSize > 1 ? stepped.outputs.subarray(i * outputSize, (i + 1) * outputSize) : undefined;
+        writer.prediction(
+          id,
+          ts,
+          records.offsets[i]!,
+          stepped.prediction[i]!,
+          target,
+          fromModel ? 1 : 0,
+          outputs,
+          model?.softmax ?? false,
+        );
+      }
+    }
+    end[i] = writer.length;
+  }
+  return {
+    records,
+    model: model?.label ?? null,
+    kinds,
+    bytes: writer.bytes.subarray(0, writer.length),
+    start,
+    end,
+    deadLetters: batch.deadLetters,
+    columns: { stream, ts: batch.ts, value, expected: stepped.expected, prediction: stepped.prediction },
+  };
+}
+
+function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const seconds = (now - last) / 1000;
+    last = now;
+    return seconds;
+  };
+}

@@ -1,0 +1,63 @@
+/** Step 5: states, windows and the watermark move forward together, by compare-and-set on the watermark.
+ *  I3: W <= c, because this runs after publish. I4: every stream's stored offset is at or after its last record below W, because all dirty streams go along. */
+import type { StateChanges, Watermark } from '#domain/ports';
+import type { PipelineCore } from './core.js';
+import { layoutId } from './state-codec.js';
+
+export function saveIsDue(core: PipelineCore): boolean {
+  const lag = core.position - (core.watermark?.offset ?? 0);
+  if (lag === 0) return false;
+  return lag >= core.options.saveAfterRecords || performance.now() - core.lastSave >= core.options.saveAfterMs;
+}
+
+/** Writes everything dirty and sets W to the position memory has reached; with `model` also the model from which the next tick is stepped. */
+export async function save(core: PipelineCore, model = core.watermark?.model ?? null): Promise<void> {
+  const { table, windowBuffer, stateWriter } = core;
+  const next: Watermark = { offset: core.position, model, layout: layoutId(core.spec.inputs) };
+  core.lastSave = performance.now();
+  if (
+    core.watermark !== undefined &&
+    core.watermark.offset === next.offset &&
+    core.watermark.model === next.model &&
+    core.dirty.length === 0
+  )
+    return;
+  stateWriter.clear();
+  // In the order of slots, which is the order streams first came in: neighbours in memory, and in the store.
+  const slots = Int32Array.from(core.dirty).sort();
+  const start = new Int32Array(slots.length);
+  const end = new Int32Array(slots.length);
+  const handles = new Int32Array(slots.length);
+  const ids: string[] = new Array<string>(slots.length);
+  for (let k = 0; k < slots.length; k++) {
+    const slot = slots[k]!;
+    start[k] = stateWriter.write(table, slot, core.model);
+    end[k] = stateWriter.length;
+    handles[k] = table.handle[slot]!;
+    ids[k] = table.ids[slot]!;
+    core.seen[slot] = k;
+  }
+  const owner = Int32Array.from(windowBuffer.slots, (slot) => core.seen[slot]!);
+  for (const slot of slots) core.seen[slot] = 0;
+  const changes: StateChanges = {
+    expected: core.watermark,
+    next,
+    ids,
+    handles,
+    bytes: stateWriter.bytes.subarray(0, stateWriter.length),
+    start,
+    end,
+    segments: {
+      count: owner.length,
+      width: windowBuffer.width,
+      owner,
+      sequence: Float64Array.from(windowBuffer.sequences),
+      rows: windowBuffer.pendingRows,
+    },
+  };
+  await core.ports.states.commit(changes);
+  core.watermark = next;
+  windowBuffer.clear();
+  for (const slot of slots) table.dirty[slot] = 0;
+  core.dirty.length = 0;
+}

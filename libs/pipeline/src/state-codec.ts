@@ -1,0 +1,92 @@
+/** A stream's state as bytes, and back. Little-endian:
+ *  u8 version, u8 inputs, u8 tail rows, u8 0, u32 hidden floats, u32 x 2 model tag, then float64 fields, float64 tail rows, float32 hidden state.
+ *  16 + 8 (14 + 3 inputs) + 8 rows (1 + inputs) + 4 hidden bytes: 280 for a GRU-32 with one input and an empty tail. */
+import { RiverrunError } from '#domain/errors';
+import type { ModelSlot } from './model-slot.js';
+import { Field, type StreamTable } from './stream-table.js';
+
+const VERSION = 1;
+const HEADER_BYTES = 16;
+/** Records start at multiples of 8, so that float64 views fit. */
+const ALIGN = 8;
+
+/** Names the layout in the watermark: states of another layout are refused instead of misread. */
+export const layoutId = (inputs: readonly string[]): string => `riverrun-state-${VERSION}/${inputs.join(',')}`;
+
+/** Serialises many streams into one reusable arena. */
+export class StateWriter {
+  bytes = new Uint8Array(1 << 16);
+  length = 0;
+  private floats64 = new Float64Array(this.bytes.buffer);
+  private floats32 = new Float32Array(this.bytes.buffer);
+  private words = new Uint32Array(this.bytes.buffer);
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** Appends the stream in `slot`; returns where its bytes start. They end at `length`. */
+  write(table: StreamTable, slot: number, model: ModelSlot | undefined): number {
+    const { fields, meta, tail, tailStride } = table;
+    const inputs = tailStride / 16 - 1;
+    const warm = model !== undefined && table.generation[slot] === model.generation;
+    const hidden = warm ? model.network.stateSize : 0;
+    const start = (this.length + ALIGN - 1) & -ALIGN;
+    const base = slot * fields;
+    const tailValues = meta[base + Field.tailRows]! * (1 + inputs);
+    const end = start + HEADER_BYTES + 8 * (fields + tailValues) + 4 * hidden;
+    this.reserve(end);
+    this.bytes[start] = VERSION;
+    this.bytes[start + 1] = inputs;
+    this.bytes[start + 2] = meta[base + Field.tailRows]!;
+    this.bytes[start + 3] = 0;
+    const word = start >> 2;
+    this.words[word + 1] = hidden;
+    this.words[word + 2] = warm ? model.tag[0] : 0;
+    this.words[word + 3] = warm ? model.tag[1] : 0;
+    let at = (start + HEADER_BYTES) >> 3;
+    for (let f = 0; f < fields; f++) this.floats64[at++] = meta[base + f]!;
+    const row = slot * tailStride;
+    for (let k = 0; k < tailValues; k++) this.floats64[at++] = tail[row + k]!;
+    if (warm) model.network.readState(slot, this.floats32, at << 1);
+    this.length = end;
+    return start;
+  }
+
+  private reserve(end: number): void {
+    if (end <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(2 * this.bytes.length, (end + ALIGN) & -ALIGN));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+    this.floats64 = new Float64Array(grown.buffer);
+    this.floats32 = new Float32Array(grown.buffer);
+    this.words = new Uint32Array(grown.buffer);
+  }
+}
+
+/** Reads stored bytes into the stream's slot. A hidden state of another model is left out: the stream is warmed up anew from its window. */
+export function readState(bytes: Uint8Array, table: StreamTable, slot: number, model: ModelSlot | undefined): void {
+  const { fields, meta, tail, tailStride } = table;
+  const inputs = tailStride / 16 - 1;
+  const aligned = bytes.slice();
+  const view = new DataView(aligned.buffer);
+  const rows = aligned[2]!;
+  const hidden = view.getUint32(4, true);
+  const tailValues = rows * (1 + inputs);
+  const expected = HEADER_BYTES + 8 * (fields + tailValues) + 4 * hidden;
+  if (aligned[0] !== VERSION || aligned[1] !== inputs || rows > 16 || aligned.length !== expected)
+    throw new RiverrunError(
+      'STATE_CORRUPT',
+      `the stored state of stream ${table.ids[slot]} cannot be read (${aligned.length} bytes, version ${aligned[0]})`,
+    );
+  const floats = new Float64Array(aligned.buffer, HEADER_BYTES, fields + tailValues);
+  meta.set(floats.subarray(0, fields), slot * fields);
+  tail.set(floats.subarray(fields), slot * tailStride);
+  const fits =
+    model !== undefined &&
+    hidden === model.network.stateSize &&
+    view.getUint32(8, true) === model.tag[0] &&
+    view.getUint32(12, true) === model.tag[1];
+  table.generation[slot] = fits ? model.generation : 0;
+  if (fits) model.network.writeState(slot, new Float32Array(aligned.buffer, HEADER_BYTES + 8 * floats.length, hidden));
+}

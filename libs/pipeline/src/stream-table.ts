@@ -1,0 +1,223 @@
+/** The streams that are hot in memory: a hash table from id to slot, and what is known of each stream in columns by slot. */
+import { SEGMENT_ROWS } from '#domain/ports';
+
+/** What a stream's state holds besides its hidden state and its youngest window rows; one float64 each, in this order in memory and on disk. */
+export const Field = {
+  /** Offset of the last record absorbed; -1 before the first. */
+  offset: 0,
+  /** Its event time, ms; NaN before the first. */
+  ts: 1,
+  /** Typical distance between ticks, ms; 0 before the second. */
+  spacing: 2,
+  /** Ticks absorbed. */
+  count: 3,
+  /** Full window segments made so far, and how many of them a reset has made void. */
+  segments: 4,
+  voidSegments: 5,
+  tailRows: 6,
+  /** The forecast served for the next tick, and the baseline's; NaN before the first value. */
+  expected: 7,
+  baseline: 8,
+  /** Who made the one served: see Source. */
+  source: 9,
+  /** Exponentially weighted absolute errors of the model and of the baseline over the same ticks, and how many. */
+  modelError: 10,
+  baselineError: 11,
+  evaluations: 12,
+  /** Bit k: input k was missing in the last tick. */
+  missing: 13,
+  /** Three for each input from here on: its last value (NaN before the first), centre and scale. */
+  inputs: 14,
+} as const;
+export const FIELDS_PER_INPUT = 3;
+export const Source = { none: -1, baseline: 0, model: 1 } as const;
+
+export const fieldCount = (inputs: number): number => Field.inputs + FIELDS_PER_INPUT * inputs;
+export const tailLength = (inputs: number): number => SEGMENT_ROWS * (1 + inputs);
+
+/** Estimated bytes a hot stream takes besides its hidden state: columns, id, hash table. */
+export const bytesPerStream = (inputs: number): number => 8 * (fieldCount(inputs) + tailLength(inputs)) + 120;
+
+export class StreamTable {
+  readonly fields: number;
+  readonly tailStride: number;
+  readonly ids: string[] = [];
+  readonly meta: Float64Array;
+  /** The youngest window rows of each stream: ts, then the inputs. */
+  readonly tail: Float64Array;
+  readonly handle: Int32Array;
+  /** Which model the hidden state belongs to (see ModelSlot.generation); 0 = none. */
+  readonly generation: Int32Array;
+  /** 1 while memory is ahead of the store. Such a slot is never evicted. */
+  readonly dirty: Uint8Array;
+  private readonly referenced: Uint8Array;
+  private readonly hashes: Int32Array;
+  /** slot + 1, or 0 where empty; linear probing. */
+  private readonly index: Int32Array;
+  private readonly mask: number;
+  private readonly free: number[] = [];
+  private hand = 0;
+  /** Streams held. */
+  size = 0;
+
+  /** The big columns are reserved at once; pages never touched cost no memory. */
+  constructor(
+    readonly capacity: number,
+    inputs: number,
+  ) {
+    this.fields = fieldCount(inputs);
+    this.tailStride = tailLength(inputs);
+    this.meta = new Float64Array(capacity * this.fields);
+    this.tail = new Float64Array(capacity * this.tailStride);
+    this.handle = new Int32Array(capacity);
+    this.generation = new Int32Array(capacity);
+    this.dirty = new Uint8Array(capacity);
+    this.referenced = new Uint8Array(capacity);
+    this.hashes = new Int32Array(capacity);
+    let buckets = 16;
+    while (buckets < 2 * capacity) buckets *= 2;
+    this.index = new Int32Array(buckets);
+    this.mask = buckets - 1;
+  }
+
+  /** The slot of the stream whose id is the ASCII text bytes[start, end), or -1. */
+  findAscii(bytes: Uint8Array, start: number, end: number): number {
+    let hash = SEED;
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, PRIME);
+    hash = mix(hash);
+    const length = end - start;
+    for (let at = hash & this.mask; ; at = (at + 1) & this.mask) {
+      const slot = this.index[at]! - 1;
+      if (slot < 0) return -1;
+      if (this.hashes[slot] !== hash) continue;
+      const id = this.ids[slot]!;
+      if (id.length !== length) continue;
+      let k = 0;
+      while (k < length && id.charCodeAt(k) === bytes[start + k]) k += 1;
+      if (k === length) return this.touch(slot);
+    }
+  }
+
+  find(id: string): number {
+    const hash = hashOf(id);
+    for (let at = hash & this.mask; ; at = (at + 1) & this.mask) {
+      const slot = this.index[at]! - 1;
+      if (slot < 0) return -1;
+      if (this.hashes[slot] === hash && this.ids[slot] === id) return this.touch(slot);
+    }
+  }
+
+  /** Gives a stream that is not in the table a slot, its columns as for a stream never seen. There must be room: see `makeRoom`. */
+  insert(id: string, handle: number): number {
+    const slot = this.free.pop() ?? this.ids.length;
+    if (slot >= this.capacity) throw new RangeError(`stream table is full (${this.capacity} streams)`);
+    const hash = hashOf(id);
+    this.ids[slot] = id;
+    this.hashes[slot] = hash;
+    this.handle[slot] = handle;
+    this.generation[slot] = 0;
+    this.dirty[slot] = 0;
+    this.clear(slot);
+    let at = hash & this.mask;
+    while (this.index[at] !== 0) at = (at + 1) & this.mask;
+    this.index[at] = slot + 1;
+    this.size += 1;
+    return this.touch(slot);
+  }
+
+  /** A stream as on its first day. */
+  clear(slot: number): void {
+    const base = slot * this.fields;
+    const { meta } = this;
+    for (let f = 0; f < this.fields; f++) meta[base + f] = 0;
+    meta[base + Field.offset] = -1;
+    this.forgetTime(slot);
+    this.forgetForecast(slot);
+  }
+
+  /** The half of a reset that decides which ticks come next: see `admit`. */
+  forgetTime(slot: number): void {
+    const base = slot * this.fields;
+    this.meta[base + Field.ts] = NaN;
+    this.meta[base + Field.spacing] = 0;
+    this.meta[base + Field.missing] = 0;
+    for (let f = base + Field.inputs; f < base + this.fields; f += FIELDS_PER_INPUT) this.meta[f] = NaN;
+  }
+
+  /** The other half: what the stream's past says of its future. Its stored window segments become void. */
+  forgetForecast(slot: number): void {
+    const { meta } = this;
+    const base = slot * this.fields;
+    for (let f: number = Field.count; f < Field.missing; f++) if (f !== Field.segments) meta[base + f] = 0;
+    meta[base + Field.voidSegments] = meta[base + Field.segments]!;
+    meta[base + Field.expected] = NaN;
+    meta[base + Field.baseline] = NaN;
+    meta[base + Field.source] = Source.none;
+    for (let f = base + Field.inputs; f < base + this.fields; f += FIELDS_PER_INPUT) {
+      meta[f + 1] = 0;
+      meta[f + 2] = 1;
+    }
+    this.generation[slot] = 0;
+  }
+
+  /** Evicts clean streams not used of late (second chance) until `wanted` more fit; false if too few are clean. Streams in `keep` stay. */
+  makeRoom(wanted: number, keep: (slot: number) => boolean): boolean {
+    let budget = 3 * this.ids.length;
+    while (this.capacity - this.size < wanted) {
+      if (budget-- <= 0) return false;
+      const slot = this.hand;
+      this.hand = (slot + 1) % this.ids.length;
+      if (this.ids[slot] === '' || this.dirty[slot] === 1 || keep(slot)) continue;
+      if (this.referenced[slot] === 1) this.referenced[slot] = 0;
+      else this.remove(slot);
+    }
+    return true;
+  }
+
+  /** Forgets every stream. */
+  reset(): void {
+    this.index.fill(0);
+    this.dirty.fill(0, 0, this.ids.length);
+    this.ids.length = 0;
+    this.free.length = 0;
+    this.size = 0;
+    this.hand = 0;
+  }
+
+  private remove(slot: number): void {
+    let at = this.hashes[slot]! & this.mask;
+    while (this.index[at] !== slot + 1) at = (at + 1) & this.mask;
+    // Close the gap: later entries of the same probe run move up if their home allows it.
+    for (let next = (at + 1) & this.mask; this.index[next] !== 0; next = (next + 1) & this.mask) {
+      const home = this.hashes[this.index[next]! - 1]! & this.mask;
+      if (((next - home) & this.mask) >= ((next - at) & this.mask)) {
+        this.index[at] = this.index[next]!;
+        at = next;
+      }
+    }
+    this.index[at] = 0;
+    this.ids[slot] = '';
+    this.free.push(slot);
+    this.size -= 1;
+  }
+
+  private touch(slot: number): number {
+    this.referenced[slot] = 1;
+    return slot;
+  }
+}
+
+const SEED = 0x811c9dc5 | 0;
+const PRIME = 0x01000193;
+
+function hashOf(id: string): number {
+  let hash = SEED;
+  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), PRIME);
+  return mix(hash);
+}
+
+/** FNV-1a leaves its low bits too regular for a power-of-two table. */
+function mix(hash: number): number {
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return hash ^ (hash >>> 13);
+}
