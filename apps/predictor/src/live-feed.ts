@@ -1,0 +1,144 @@
+/** What the page shows: figures four times a second, and the points of up to MAX_SHOWN streams as they come. */
+import { OutcomeKind } from '#domain/outcome';
+import type { Clock } from '#domain/ports';
+import type { BatchResult } from '#pipeline/process-batch';
+import type { StreamView } from '#pipeline/pipeline';
+import type { PipelineService } from './pipeline-service.js';
+import type { TrainingStatus } from './trainer-scheduler.js';
+
+const MAX_SHOWN = 24;
+const HISTORY = 300;
+const FRAME_MS = 250;
+/** Ticks per second are counted over this many frames. */
+const RATE_FRAMES = 8;
+
+type Point = [ts: number, value: number | null, expected: number | null, source: string];
+
+/** How a stream is presented; for streams nobody described, its id. */
+export interface StreamTitle {
+  readonly group: string;
+  readonly title: string;
+  readonly unit: string;
+}
+
+interface Shown {
+  readonly service: PipelineService;
+  readonly points: Point[];
+  fresh: number;
+  lastSource: string;
+  view: StreamView | undefined;
+}
+
+export class LiveFeed {
+  private readonly shown = new Map<string, Shown>();
+  private readonly subscribers = new Set<(frame: string) => void>();
+  private readonly counts: number[] = [];
+  private ticks = 0;
+  private deadLetters = 0;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly services: readonly PipelineService[],
+    private readonly titles: ReadonlyMap<string, StreamTitle>,
+    private readonly training: (pipeline: string) => TrainingStatus,
+    private readonly clock: Clock,
+  ) {
+    for (const service of services) service.onOutcomes((result) => this.observe(result, service));
+    this.timer = setInterval(() => void this.frame(), FRAME_MS);
+  }
+
+  subscribe(send: (frame: string) => void): () => void {
+    this.subscribers.add(send);
+    return () => this.subscribers.delete(send);
+  }
+
+  /** Everything a page needs at once; later frames only say what is new since the last frame. */
+  firstFrame(): string {
+    return this.json((shown) => shown.points.slice(0, shown.points.length - shown.fresh));
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  private observe({ outcomes }: BatchResult, service: PipelineService): void {
+    const { stream, ts, value, expected } = outcomes.columns;
+    for (let i = 0; i < outcomes.records.count; i++) {
+      this.ticks += 1;
+      if (outcomes.kinds[i] !== OutcomeKind.prediction) {
+        if (outcomes.kinds[i] === OutcomeKind.deadLetter) this.deadLetters += 1;
+        continue;
+      }
+      const id = stream[i]!;
+      const shown = this.shown.get(id) ?? this.show(id, service);
+      if (shown === undefined) continue;
+      // Who had made the forecast that is drawn: the source the stream had before this tick.
+      shown.points.push([ts[i]!, finite(value[i]!), finite(expected[i]!), shown.lastSource]);
+      shown.fresh = Math.min(shown.fresh + 1, HISTORY);
+      if (shown.points.length > 2 * HISTORY) shown.points.splice(0, shown.points.length - HISTORY);
+    }
+  }
+
+  private show(id: string, service: PipelineService): Shown | undefined {
+    if (this.shown.size >= MAX_SHOWN && !this.titles.has(id)) return undefined;
+    const shown: Shown = { service, points: [], fresh: 0, lastSource: 'baseline', view: undefined };
+    this.shown.set(id, shown);
+    return shown;
+  }
+
+  private async frame(): Promise<void> {
+    this.counts.push(this.ticks);
+    if (this.counts.length > RATE_FRAMES) this.counts.shift();
+    if (this.subscribers.size === 0) {
+      for (const shown of this.shown.values()) shown.fresh = 0;
+      return;
+    }
+    for (const [id, shown] of this.shown) {
+      shown.view = await shown.service.pipeline.view(id);
+      shown.lastSource = shown.view?.source ?? 'baseline';
+    }
+    const frame = this.json((shown) => (shown.fresh === 0 ? [] : shown.points.slice(-shown.fresh)));
+    for (const shown of this.shown.values()) shown.fresh = 0;
+    for (const send of this.subscribers) send(frame);
+  }
+
+  private json(pointsOf: (shown: Shown) => Point[]): string {
+    const service = this.services[0]!;
+    const manifest = service.pipeline.model?.manifest;
+    const recurrent = manifest?.network.layers.find((layer) => layer.type !== 'embedding' && layer.type !== 'dense');
+    const seconds = (Math.max(1, this.counts.length - 1) * FRAME_MS) / 1000;
+    return JSON.stringify({
+      now: this.clock.now(),
+      ticksPerSecond: this.counts.length < 2 ? 0 : (this.counts[this.counts.length - 1]! - this.counts[0]!) / seconds,
+      ticksTotal: this.ticks,
+      deadLettersTotal: this.deadLetters,
+      pipeline: service.name,
+      problem: service.problem ?? null,
+      model:
+        manifest === undefined
+          ? null
+          : {
+              label: service.pipeline.model!.label,
+              origin: manifest.origin,
+              createdAt: manifest.createdAt,
+              cell: recurrent?.type ?? null,
+              hidden: recurrent?.units ?? null,
+              swaps: service.swaps,
+              validation: manifest.training?.validation ?? null,
+            },
+      training: this.training(service.name),
+      streams: [...this.shown].map(([id, shown]) => ({
+        id,
+        ...(this.titles.get(id) ?? { group: 'streams', title: id, unit: '' }),
+        ticks: shown.view?.ticks ?? 0,
+        source: shown.view?.source ?? 'baseline',
+        maeModel: shown.view?.maeModel ?? null,
+        maePersistence: shown.view?.maePersistence ?? null,
+        next: shown.view === undefined ? null : { targetTs: shown.view.targetTs, prediction: shown.view.prediction },
+        points: pointsOf(shown).slice(-HISTORY),
+      })),
+    });
+  }
+}
+
+const finite = (x: number): number | null => (Number.isFinite(x) ? x : null);
