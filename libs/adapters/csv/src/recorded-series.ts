@@ -4,12 +4,6 @@ import { dirname, join } from 'node:path';
 import { isReject } from './csv.types.js';
 import { readCsvTicks } from './read-csv-ticks.js';
 
-export interface SeriesRows {
-  /** ms since 1970, ascending */
-  readonly ts: Float64Array;
-  readonly value: Float64Array;
-}
-
 export interface RecordedSeries {
   readonly id: string;
   readonly title: string;
@@ -18,11 +12,12 @@ export interface RecordedSeries {
   readonly cadence: number;
   /** Where the values come from. */
   readonly source: string;
-  /** Read once and kept: two typed arrays. */
-  load(): Promise<SeriesRows>;
+  /** ms since 1970, ascending */
+  readonly ts: Float64Array;
+  readonly values: Float64Array;
 }
 
-interface Recorded extends Omit<RecordedSeries, 'load'> {
+interface Recorded extends Omit<RecordedSeries, 'ts' | 'values'> {
   readonly file: string;
   readonly time: string;
   readonly column: string;
@@ -95,20 +90,29 @@ const RECORDED: readonly Recorded[] = [
   { id: 'stocks.MSFT', title: 'Microsoft, share price', only: { column: 'symbol', value: 'MSFT' }, ...stocks },
 ];
 
-export function recordedSeries(): RecordedSeries[] {
-  return RECORDED.map(({ file, time, column, only, ...about }) => {
-    let rows: Promise<SeriesRows> | undefined;
-    return { ...about, load: () => (rows ??= read(file, time, column, only)) };
-  });
-}
+let loaded: Promise<RecordedSeries[]> | undefined;
+
+/** Read when first asked for, and kept: two typed arrays a series. */
+export const recordedSeries = (): Promise<RecordedSeries[]> =>
+  (loaded ??= Promise.all(
+    RECORDED.map(async ({ file, time, column, only, ...about }) => ({
+      ...about,
+      ...(await read(file, time, column, only)),
+    })),
+  ));
 
 /** The package's entry is JavaScript; its data lie beside it, unexported, and need nothing of it. */
 const dataDirectory = (): string =>
   join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '..', 'data');
 
-async function read(file: string, timeColumn: string, column: string, only: Recorded['only']): Promise<SeriesRows> {
+async function read(
+  file: string,
+  timeColumn: string,
+  column: string,
+  only: Recorded['only'],
+): Promise<Pick<RecordedSeries, 'ts' | 'values'>> {
   const ts: number[] = [];
-  const value: number[] = [];
+  const values: number[] = [];
   const options = {
     timeColumn,
     valueColumns: [column],
@@ -120,10 +124,10 @@ async function read(file: string, timeColumn: string, column: string, only: Reco
     for (const row of batch) {
       if (isReject(row) || (only !== undefined && row.stream !== only.value)) continue;
       ts.push(row.ts);
-      value.push(row.values[0]);
+      values.push(row.values[0]);
     }
   }
-  return { ts: Float64Array.from(ts), value: Float64Array.from(value) };
+  return { ts: Float64Array.from(ts), values: Float64Array.from(values) };
 }
 
 /** Days and standard-time hours (the normals have all 24 even where clocks change): as UTC they are evenly spaced, which is what they are. */
