@@ -1,0 +1,21 @@
+import type { AddCommand } from '../arguments.js';
+import { addBench } from './bench.js';
+import { addConfig } from './config.js';
+import { addModel } from './model.js';
+import { addPipe } from './pipe.js';
+import { addReplay } from './replay.js';
+import { addServe } from './serve.js';
+import { addState } from './state.js';
+import { addTrace } from './trace.js';
+
+/** In the order of the help. */
+export const COMMANDS: readonly AddCommand[] = [
+  addServe,
+  addPipe,
+  addReplay,
+  addModel,
+  addTrace,
+  addState,
+  addConfig,
+  addBench,
+];

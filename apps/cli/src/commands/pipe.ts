@@ -1,0 +1,92 @@
+import { Option } from 'commander';
+import { MemoryStateStore } from '#adapters/memory/memory-state-store';
+import type { ModelArtifact } from '#domain/model';
+import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
+import { DEFAULT_OPTIONS, type PipelineOptions } from '#pipeline/core';
+import { Pipeline } from '#pipeline/pipeline';
+import { names, type AddCommand } from '../arguments.js';
+import { EXIT, UsageError } from '../exit-codes.js';
+import { findModel } from '../models/find-model.js';
+import { StandardLog } from '../pipe/standard-log.js';
+import { settings } from '../settings.js';
+
+interface Options {
+  model?: string;
+  inputs?: string[];
+  vocabulary?: string;
+  scaler?: 'none' | 'standard';
+}
+
+/** A model that serves from the start needs only the history it warms up from. */
+const WINDOW = 64;
+const OPTIONS: Partial<PipelineOptions> = {
+  hotStreams: 1 << 17,
+  // There is no crash to come back from: states are put aside only to make room for other streams.
+  saveAfterMs: Infinity,
+};
+
+export const addPipe: AddCommand = (parent, done) => {
+  parent
+    .command('pipe')
+    .description('ticks on stdin, one JSON object a line; predictions on stdout, in the same order')
+    .option(
+      '--model <name|file>',
+      'NAME or NAME@VERSION of the data folder, or a .keras, .h5, model.json or exported file (default: the baseline)',
+    )
+    .option('--inputs <names>', 'names of the inputs, comma-separated, as in "values" (default: value)', names)
+    .option('--vocabulary <file>', 'words of the model file: JSON array, {word: id}, or one a line')
+    .addOption(
+      new Option('--scaler <scaler>', 'how a model file wants its inputs (default: none)').choices([
+        'none',
+        'standard',
+      ]),
+    )
+    .addHelpText(
+      'after',
+      `
+A rejected line goes to stderr as {"line","code","message"}; the lines around it are unaffected. Exit code 3 if there was any.
+
+Examples:
+  $ echo '{"stream":"s1","ts":1700000000000,"value":0.5}' | riverrun pipe
+  $ riverrun pipe --model lstm.keras < ticks.ndjson > predictions.ndjson
+  $ riverrun pipe --model weather@3 --inputs temp,load < ticks.ndjson 2> rejected.ndjson`,
+    )
+    .action(async (options: Options) => done(await pipe(options)));
+};
+
+async function pipe(options: Options): Promise<number> {
+  if (options.model === undefined && (options.vocabulary ?? options.scaler) !== undefined)
+    throw new UsageError('--vocabulary and --scaler go with --model FILE');
+  const config = settings();
+  const artifact = options.model === undefined ? undefined : await findModel(options.model, options, config);
+  const spec: PipelineSpec = {
+    ...DEFAULT_PIPELINE,
+    name: 'pipe',
+    inputs: options.inputs ?? DEFAULT_PIPELINE.inputs,
+    window: WINDOW,
+  };
+  const log = new StandardLog(process.stdin, process.stdout, process.stderr, {
+    topic: spec.topics[0],
+    maxRecords: DEFAULT_OPTIONS.maxBatch,
+    maxRecordBytes: config.maxRecordBytes,
+  });
+  const pipeline = await openPipeline(spec, log, artifact, config.maxRecordBytes);
+  while ((await pipeline.next()) !== null);
+  return log.rejected === 0 ? EXIT.ok : EXIT.rejected;
+}
+
+async function openPipeline(
+  spec: PipelineSpec,
+  log: StandardLog,
+  artifact: ModelArtifact | undefined,
+  maxRecordBytes: number,
+): Promise<Pipeline> {
+  const states = new MemoryStateStore();
+  const ports = { log, states, windows: states, clock: Date };
+  const pipeline = await Pipeline.open(spec, ports, () => Promise.reject(new Error('no stored model')), {
+    ...OPTIONS,
+    maxRecordBytes,
+  });
+  if (artifact !== undefined) await pipeline.swapModel(artifact);
+  return pipeline;
+}

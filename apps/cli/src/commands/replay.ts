@@ -1,0 +1,89 @@
+import { basename, extname } from 'node:path';
+import { InvalidArgumentError, Option } from 'commander';
+import { readCsvTicks } from '#adapters/csv/read-csv-ticks';
+import { parseTime } from '#pipeline/parse-time';
+import { names, timeZone, url, type AddCommand } from '../arguments.js';
+import { EXIT, UsageError } from '../exit-codes.js';
+import { note, print, printJson } from '../output.js';
+import { Progress } from '../replay/progress.js';
+import { Replay } from '../replay/replay.js';
+import { serviceUrl, settings } from '../settings.js';
+
+interface Options {
+  streamColumn?: string;
+  timeColumn: string;
+  valueColumn: string[];
+  speed: number;
+  to: 'embedded' | 'kafka';
+  url?: string;
+  timeZone: string;
+  json?: true;
+}
+
+export const addReplay: AddCommand = (parent, done) => {
+  parent
+    .command('replay')
+    .description('publish a CSV file as ticks of a running service')
+    .argument('<file.csv>')
+    .option('--stream-column <column>', "default: one stream, with the file's name")
+    .requiredOption('--time-column <column>', 'ISO 8601, epochs in s, ms, us or ns, or one of the usual date forms')
+    .requiredOption('--value-column <columns>', 'one, or several, comma-separated: they become "values" by name', names)
+    .option('--speed <n|max>', 'n times as fast as recorded, or as fast as answered', speed, Infinity)
+    .addOption(
+      new Option('--to <target>', 'where the service reads').choices(['embedded', 'kafka']).default('embedded'),
+    )
+    .option('--url <url>', 'the service (default: http://127.0.0.1:3000, or as the settings say)', url)
+    .option('--time-zone <zone>', 'of times without an offset', timeZone, 'UTC')
+    .option('--json', 'print the summary as one JSON document')
+    .addHelpText(
+      'after',
+      `
+A rejected line goes to stderr as {"line","code","message"}; the lines around it are published. Exit code 3 if there was any.
+
+Examples:
+  $ riverrun replay lynx.csv --time-column time --value-column value
+  $ riverrun replay load.csv --stream-column zone --time-column utc --value-column temp,load --speed 3600`,
+    )
+    .action(async (file: string, options: Options) => done(await replay(file, options)));
+};
+
+async function replay(file: string, options: Options): Promise<number> {
+  if (options.to === 'kafka')
+    throw new UsageError('--to kafka is not available yet: it comes with a later version; use --to embedded');
+  const base = options.url ?? serviceUrl(settings());
+  const rows = readCsvTicks(file, {
+    streamColumn: options.streamColumn,
+    stream: basename(file, extname(file)),
+    timeColumn: options.timeColumn,
+    valueColumns: options.valueColumn,
+    timeZone: options.timeZone,
+    parseTime,
+  });
+  const progress = new Progress();
+  const run = new Replay(base, options.valueColumn, options.speed, (line, code, message) => {
+    progress.clear();
+    note(JSON.stringify({ line, code, message }));
+  });
+  progress.start(() => run.summary());
+  try {
+    await run.publish(rows);
+  } finally {
+    progress.stop();
+  }
+  const summary = { file, ...run.summary() };
+  if (options.json === true) await printJson(summary);
+  else {
+    const codes = Object.entries(summary.rejectedByCode).map(([code, n]) => `${n} ${code}`);
+    await print(
+      `${summary.ticks} ticks, ${summary.predictions} predictions, ${summary.rejected} rejected${codes.length > 0 ? ` (${codes.join(', ')})` : ''} in ${summary.seconds} s`,
+    );
+  }
+  return summary.rejected === 0 ? EXIT.ok : EXIT.rejected;
+}
+
+function speed(text: string): number {
+  if (text === 'max') return Infinity;
+  const value = /^\d+(\.\d+)?([eE]\d+)?$/.test(text) ? Number(text) : NaN;
+  if (!(value > 0 && value < Infinity)) throw new InvalidArgumentError('Expected a number above 0, or max.');
+  return value;
+}

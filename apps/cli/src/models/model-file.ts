@@ -1,0 +1,57 @@
+/** A model as one JSON file: `model export` writes it, everything that takes a model file reads it. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { RiverrunError } from '#domain/errors';
+import type { ModelArtifact, ModelDraft } from '#domain/model';
+
+interface ModelFile {
+  readonly riverrun: 'model';
+  readonly manifest: ModelArtifact['manifest'];
+  /** float32, little-endian, base64; in the order of weightShapes(manifest.network). */
+  readonly weights: string;
+  /** Of the weights' bytes. */
+  readonly sha256: string;
+}
+
+const MARK = '"riverrun":"model"';
+
+export function encodeModelFile({ manifest, weights }: ModelArtifact): string {
+  const bytes = Buffer.alloc(4 * weights.length);
+  weights.forEach((weight, i) => bytes.writeFloatLE(weight, 4 * i));
+  const file: ModelFile = {
+    riverrun: 'model',
+    manifest,
+    weights: bytes.toString('base64'),
+    sha256: sha256(bytes),
+  };
+  return `${JSON.stringify(file)}\n`;
+}
+
+export interface ReadModel {
+  readonly draft: ModelDraft;
+  readonly weights: Float32Array;
+}
+
+/** The model, or undefined where the file is not one of ours (a TensorFlow.js model.json, a Keras archive). */
+export async function readModelFile(path: string): Promise<ReadModel | undefined> {
+  if (!path.toLowerCase().endsWith('.json')) return undefined;
+  const text = await readFile(path, 'utf8');
+  if (!text.slice(0, 200).replace(/\s/g, '').includes(MARK)) return undefined;
+  const corrupt = (what: string): RiverrunError => new RiverrunError('MODEL_CORRUPT', `${path}: ${what}`);
+  let file: Partial<ModelFile>;
+  try {
+    file = JSON.parse(text) as Partial<ModelFile>;
+  } catch {
+    throw corrupt('the file is cut off or was changed: it is not JSON');
+  }
+  const { manifest, weights: base64, sha256: digest } = file;
+  if (typeof manifest !== 'object' || typeof base64 !== 'string') throw corrupt('manifest or weights are missing');
+  const bytes = Buffer.from(base64, 'base64');
+  if (sha256(bytes) !== digest) throw corrupt('the weights are not the ones that were exported');
+  const weights = new Float32Array(bytes.length / 4);
+  for (let i = 0; i < weights.length; i++) weights[i] = bytes.readFloatLE(4 * i);
+  const { version: _, digest: __, format: ___, ...draft } = manifest;
+  return { draft, weights };
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
