@@ -79,3 +79,18 @@ export class RecordBatchBuilder {
     return [start, end];
   }
 }
+
+/** Records [from, to) of a batch, over the same bytes. */
+export function sliceBatch(batch: RecordBatch, from: number, to: number): RecordBatch {
+  if (from === 0 && to === batch.count) return batch;
+  return {
+    ...batch,
+    count: to - from,
+    keyStart: batch.keyStart.subarray(from, to),
+    keyEnd: batch.keyEnd.subarray(from, to),
+    valueStart: batch.valueStart.subarray(from, to),
+    valueEnd: batch.valueEnd.subarray(from, to),
+    timestamps: batch.timestamps.subarray(from, to),
+    offsets: batch.offsets.subarray(from, to),
+  };
+}

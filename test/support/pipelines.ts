@@ -1,0 +1,85 @@
+/** A pipeline over memory adapters, fed and read by a test. */
+import type { ModelArtifact } from '#domain/model';
+import { OutcomeKind, type OutcomeBatch } from '#domain/outcome';
+import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
+import { RecordBatchBuilder, type RecordBatch } from '#domain/record-batch';
+import { RiverrunError } from '#domain/errors';
+import type { PipelineOptions } from '#pipeline/core';
+import { Pipeline } from '#pipeline/pipeline';
+import { MemoryStateStore } from '#adapters/memory/memory-state-store';
+import { MemoryTickLog } from '#adapters/memory/memory-tick-log';
+
+export interface TickJson {
+  stream: string;
+  ts?: number;
+  value?: number | null;
+  values?: unknown;
+  token?: string | number;
+  control?: string;
+}
+
+export function recordsOf(ticks: readonly (TickJson | string)[], topic = 'ticks'): RecordBatch {
+  const builder = new RecordBatchBuilder();
+  const utf8 = new TextEncoder();
+  for (const tick of ticks)
+    builder.add(null, utf8.encode(typeof tick === 'string' ? tick : JSON.stringify(tick)), 1_700_000_000_000);
+  return builder.build(topic, 0, 0);
+}
+
+export interface Outcome {
+  readonly json?: Record<string, unknown>;
+  readonly code?: string;
+}
+
+export function outcomeAt(batch: OutcomeBatch, i: number): Outcome {
+  if (batch.kinds[i] === OutcomeKind.deadLetter) return { code: batch.deadLetters.get(i)!.code };
+  const text = new TextDecoder().decode(batch.bytes.subarray(batch.start[i], batch.end[i]));
+  return { json: JSON.parse(text) as Record<string, unknown> };
+}
+
+export const outcomesOf = (batch: OutcomeBatch): Outcome[] =>
+  Array.from({ length: batch.records.count }, (_, i) => outcomeAt(batch, i));
+
+export class TestPipeline {
+  log = new MemoryTickLog({ topic: 'ticks', retain: true });
+  states = new MemoryStateStore({ windowSegments: 32 });
+  readonly models = new Map<string, ModelArtifact>();
+  pipeline!: Pipeline;
+
+  constructor(
+    readonly spec: PipelineSpec = DEFAULT_PIPELINE,
+    readonly options: Partial<PipelineOptions> = {},
+  ) {}
+
+  /** Opens, or opens again over the same log and store as after a crash. */
+  async open(): Promise<this> {
+    const findModel = (digest: string): Promise<ModelArtifact> => {
+      const model = this.models.get(digest);
+      return model === undefined
+        ? Promise.reject(new RiverrunError('MODEL_NOT_FOUND', digest))
+        : Promise.resolve(model);
+    };
+    const ports = { log: this.log, states: this.states, windows: this.states, clock: { now: () => 0 } };
+    this.pipeline = await Pipeline.open(this.spec, ports, findModel, { hotStreams: 64, maxBatch: 64, ...this.options });
+    return this;
+  }
+
+  async swap(model: ModelArtifact): Promise<void> {
+    this.models.set(model.manifest.digest, model);
+    await this.pipeline.swapModel(model);
+  }
+
+  /** Appends the ticks and takes them through. */
+  async feed(...ticks: (TickJson | string)[]): Promise<Outcome[]> {
+    if (ticks.length === 0) return [];
+    await this.log.append(recordsOf(ticks));
+    return this.take(ticks.length);
+  }
+
+  /** Takes `count` records through. */
+  async take(count: number): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    while (outcomes.length < count) outcomes.push(...outcomesOf((await this.pipeline.next())!.outcomes));
+    return outcomes;
+  }
+}
