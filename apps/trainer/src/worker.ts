@@ -7,27 +7,28 @@ import type { TrainRequest } from '#training/train.types';
 
 if (parentPort === null) throw new Error('apps/trainer/src/worker.js is started as a worker thread, not on its own');
 const port = parentPort;
-port.once('message', (message: ToTrainer) => {
-  if (message.type === 'train') void run(port, message.request).finally(() => port.close());
-  else port.close();
-});
+let cancelled = false;
+const receive = (message: ToTrainer): void => {
+  if (message.type === 'cancel') cancelled = true;
+  else void run(port, message.request).finally(() => port.close());
+};
+port.on('message', receive);
 
 async function run(port: MessagePort, request: TrainRequest): Promise<void> {
   const post = (message: FromTrainer, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
   try {
     const result = await train(request, {
       progress: (progress) => post({ type: 'progress', progress }),
-      shouldStop: () => cancelled(port),
+      shouldStop: () => {
+        // Between batches training never returns to this thread's event loop, so its mail is fetched by hand.
+        const mail = receiveMessageOnPort(port) as { message: ToTrainer } | undefined;
+        if (mail !== undefined) receive(mail.message);
+        return cancelled;
+      },
     });
     post({ type: 'result', result }, [result.weights.buffer as ArrayBuffer]);
   } catch (error) {
     const code = error instanceof RiverrunError ? error.code : 'TRAINING_FAILED';
     post({ type: 'error', code, message: errorMessage(error) });
   }
-}
-
-/** Training never returns to this thread's event loop, so its mail is fetched by hand. */
-function cancelled(port: MessagePort): boolean {
-  const mail = receiveMessageOnPort(port) as { message: ToTrainer } | undefined;
-  return mail?.message.type === 'cancel';
 }

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { weightShapes, type NetworkSpec } from '#rnn/spec';
 import { forward } from './recurrent-network.js';
 import { BURN_IN, type Batch } from './sequences.js';
+import type { Cell } from './train.types.js';
 
 const MAX_GRADIENT_NORM = 1;
 /** Where the loss turns from squared to absolute error, in units of persistence's error. */
@@ -20,7 +21,8 @@ export class Learner {
 
   /** Targets are divided by `gain`, predictions multiplied by it. */
   constructor(
-    private readonly network: NetworkSpec,
+    private readonly cell: Cell,
+    network: NetworkSpec,
     weights: readonly Float32Array[],
     private readonly gain: number,
     rate: number,
@@ -33,9 +35,8 @@ export class Learner {
 
   /** One step of Adam on the batch; the loss before it, in units of scale. */
   learn(batch: Batch): number {
-    const { steps, size, inputs, targets, counts } = batch;
+    const { size, targets, counts } = batch;
     return tf.tidy(() => {
-      const x = tf.tensor2d(inputs, [steps * size, inputs.length / (steps * size)]);
       const counted = BURN_IN * size;
       const y = tf.tensor2d(
         targets.subarray(counted).map((v) => v / this.gain),
@@ -47,7 +48,7 @@ export class Learner {
         [counts.length - counted, 1],
       );
       const { value, grads } = tf.variableGrads(() => {
-        const error = tf.sub(forward(this.network, this.variables, x, steps, BURN_IN), y);
+        const error = tf.sub(forward(this.cell, this.variables, batch, BURN_IN), y);
         // Pseudo-Huber: bounded gradients like the absolute error that counts in the end, yet smooth at zero.
         const loss = tf.sub(tf.sqrt(tf.add(tf.square(error), HUBER ** 2)), HUBER);
         return tf.sum(tf.mul(loss, share));
@@ -59,11 +60,10 @@ export class Learner {
   }
 
   /** [steps, size] */
-  predict({ steps, size, inputs }: Batch): Float32Array {
+  predict(batch: Batch): Float32Array {
     return tf.tidy(() => {
-      const x = tf.tensor2d(inputs, [steps * size, inputs.length / (steps * size)]);
       return tf
-        .mul(forward(this.network, this.variables, x, steps, 0), this.gain)
+        .mul(forward(this.cell, this.variables, batch, 0), this.gain)
         .dataSync<'float32'>()
         .slice();
     });

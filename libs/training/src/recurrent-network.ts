@@ -1,13 +1,17 @@
-/** A recurrent layer and a linear read-out as TensorFlow.js ops, unrolled over a batch of sequences; weights in and out as `weightShapes` lays
- *  them out. Equal to tfjs-layers' own SimpleRNN, GRU (reset before) and LSTM, with fewer ops a step: ops are what the time goes to. */
+/** The network that is trained, one recurrent layer and a linear read-out: its shapes, its first weights, its outputs. */
 import * as tf from '@tensorflow/tfjs-core';
-import { gateCount, weightShapes, type NetworkSpec } from '#rnn/spec';
+import { weightShapes, type NetworkSpec } from '#rnn/spec';
 import { gaussian, seededRandom } from './random.js';
 import type { Cell } from './train.types.js';
+import { unroll, type Sequences } from './unroll.js';
 
-type Matrix = tf.Tensor2D;
-/** Steps the state by one tick, given the inputs' part of the pre-activations in the layer's column blocks. */
-type Step = (x: Matrix[], state: Matrix[]) => Matrix[];
+type Weights = [
+  kernel: tf.Tensor2D,
+  recurrent: tf.Tensor2D,
+  bias: tf.Tensor1D,
+  outKernel: tf.Tensor2D,
+  outBias: tf.Tensor1D,
+];
 
 export function networkSpec(cell: Cell, inputs: number, hidden: number): NetworkSpec {
   const common = { units: hidden, activation: 'tanh', useBias: true } as const;
@@ -39,58 +43,11 @@ export function initialWeights(spec: NetworkSpec, seed: number): Float32Array[] 
   });
 }
 
-/** Read-outs [steps - skip, size] flattened to one column; `skip` leaves out the first steps'. */
-export function forward(
-  spec: NetworkSpec,
-  weights: readonly tf.Tensor[],
-  inputs: Matrix,
-  steps: number,
-  skip: number,
-): Matrix {
-  const layer = spec.layers[0];
-  if (layer.type === 'embedding' || layer.type === 'dense') throw new Error(`Not a recurrent layer: ${layer.type}`);
-  const [kernel, recurrent, bias, outKernel, outBias] = weights as [Matrix, Matrix, tf.Tensor1D, Matrix, tf.Tensor1D];
-  const { units } = layer;
-  const blocks = layer.type === 'gru' ? [2 * units, units] : [gateCount(layer) * units];
-  const kernels = columns(kernel, blocks);
-  const biases = blocks.length === 1 ? [bias] : tf.split(bias, blocks);
-  const step = { simple_rnn: simpleRnn, gru, lstm }[layer.type](columns(recurrent, blocks));
-  // The inputs' part of all steps at once: one product instead of one a step.
-  const projected = kernels.map((w, i) => tf.split<Matrix>(tf.add(tf.matMul(inputs, w), biases[i]), steps));
-  const zeros = (): Matrix => tf.zeros([inputs.shape[0] / steps, units]);
-  let state = layer.type === 'lstm' ? [zeros(), zeros()] : [zeros()];
-  const hidden: Matrix[] = [];
-  for (let t = 0; t < steps; t++) {
-    const x = projected.map((parts) => parts[t]);
-    const before = state;
-    state = tf.tidy(() => step(x, before));
-    if (t >= skip) hidden.push(state[0]);
-  }
-  return tf.add(tf.matMul(tf.concat(hidden), outKernel), outBias);
+/** Read-outs from step `skip` on: [(steps - skip) x size, 1]. */
+export function forward(cell: Cell, weights: readonly tf.Tensor[], sequences: Sequences, skip: number): tf.Tensor2D {
+  const [kernel, recurrent, bias, outKernel, outBias] = weights as Weights;
+  return tf.add(tf.matMul(unroll(cell, [kernel, recurrent, bias], sequences, skip), outKernel), outBias);
 }
-
-const columns = (matrix: Matrix, blocks: number[]): Matrix[] =>
-  blocks.length === 1 ? [matrix] : tf.split(matrix, blocks, 1);
-
-const simpleRnn =
-  ([u]: Matrix[]): Step =>
-  ([x], [h]) => [tf.tanh(tf.add<Matrix>(x, tf.matMul(h, u)))];
-
-const gru =
-  ([gates, candidate]: Matrix[]): Step =>
-  ([xGates, xCandidate], [h]) => {
-    const [z, r] = tf.split<Matrix>(tf.sigmoid(tf.add<Matrix>(xGates, tf.matMul(h, gates))), 2, 1);
-    const n = tf.tanh(tf.add<Matrix>(xCandidate, tf.matMul(tf.mul<Matrix>(r, h), candidate)));
-    return [tf.add<Matrix>(n, tf.mul(z, tf.sub(h, n)))];
-  };
-
-const lstm =
-  ([u]: Matrix[]): Step =>
-  ([x], [h, c]) => {
-    const [i, f, g, o] = tf.split<Matrix>(tf.add<Matrix>(x, tf.matMul(h, u)), 4, 1);
-    const cell = tf.add<Matrix>(tf.mul(tf.sigmoid(f), c), tf.mul(tf.sigmoid(i), tf.tanh(g)));
-    return [tf.mul(tf.sigmoid(o), tf.tanh(cell)), cell];
-  };
 
 /** [rows, columns], rows <= columns, with orthonormal rows (Gram-Schmidt on a Gaussian matrix), as Keras starts recurrent kernels. */
 function orthogonalRows(rows: number, width: number, draw: () => number): Float32Array {

@@ -102,13 +102,18 @@ export function epochBatches(set: TrainingSet, batchSize: number, random: Random
   return batches.filter(({ counts }) => counts.includes(1));
 }
 
-/** The held-back rows of all streams as one batch, each stream warmed up by the rows before. */
-export function validationBatch(set: TrainingSet): Batch {
+/** The held-back rows of all streams, each stream warmed up by the rows before. */
+export function validationBatches(set: TrainingSet, batchSize: number): Batch[] {
   const pieces = set.streams.map((part): Piece => {
     const from = part.split - 1;
     return { part, start: Math.max(0, from - VALIDATION_CONTEXT), from, to: part.window.rows - 1 };
   });
-  return toBatch(pieces, Math.max(...pieces.map(({ start, to }) => to - start)), set.inputs);
+  const batches: Batch[] = [];
+  for (let i = 0; i < pieces.length; i += batchSize) {
+    const some = pieces.slice(i, i + batchSize);
+    batches.push(toBatch(some, Math.max(...some.map(({ start, to }) => to - start)), set.inputs));
+  }
+  return batches;
 }
 
 function toBatch(pieces: readonly Piece[], steps: number, d: number): Batch {

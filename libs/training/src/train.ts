@@ -6,7 +6,7 @@ import { pickBackend } from './backend.js';
 import { Learner } from './learner.js';
 import { seededRandom } from './random.js';
 import { initialWeights, networkSpec } from './recurrent-network.js';
-import { epochBatches, trainingSet, validationBatch } from './sequences.js';
+import { epochBatches, trainingSet, validationBatches } from './sequences.js';
 import {
   DEFAULT_BUDGET_SECONDS,
   DEFAULT_EPOCHS,
@@ -29,16 +29,19 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
   const network = networkSpec(request.cell, inputs, request.hidden);
   const random = seededRandom(seed);
   const set = trainingSet(request.windows, inputs, random);
-  const held = validationBatch(set);
+  const held = validationBatches(set, BATCH_SIZE);
   const backend = await pickBackend();
 
   // The read-out learns in units of persistence's error, so that one rate suits jumpy and smooth streams alike.
   const gain = set.persistenceMae > 0 ? set.persistenceMae : 1;
-  const learner = new Learner(network, startWeights(network, request, gain), gain, RATE);
-  const evaluate = (): Verdict => judge(held, learner.predict(held));
+  const learner = new Learner(request.cell, network, startWeights(network, request, gain), gain, RATE);
+  const evaluate = (): Verdict => judge(held, (batch) => learner.predict(batch));
 
   try {
-    let best = { verdict: judge(held, new Float32Array(held.targets.length)), weights: silenced(network, learner) };
+    let best = {
+      verdict: judge(held, ({ targets }) => new Float32Array(targets.length)),
+      weights: silenced(network, learner),
+    };
     const keepIfBetter = (verdict: Verdict): boolean => {
       if (!(verdict.mae < best.verdict.mae)) return false;
       best = { verdict, weights: learner.weights() };

@@ -13,20 +13,24 @@ export interface Verdict {
 const MIN_GAIN = 0.005;
 const MIN_STANDARD_ERRORS = 2.5;
 
-/** `predictions`: [steps, size], in the batch's order. */
-export function judge({ targets, counts }: Batch, predictions: Float32Array): Verdict {
+/** `predict`: [steps, size] in the batch's order. */
+export function judge(batches: readonly Batch[], predict: (batch: Batch) => Float32Array): Verdict {
   let rows = 0;
   let mae = 0;
   let persistenceMae = 0;
   let squares = 0;
-  for (let i = 0; i < targets.length; i++) {
-    if (counts[i] === 0) continue;
-    const error = Math.abs(targets[i] - predictions[i]);
-    const still = Math.abs(targets[i]);
-    rows++;
-    mae += error;
-    persistenceMae += still;
-    squares += (still - error) ** 2;
+  for (const batch of batches) {
+    const { targets, counts } = batch;
+    const predictions = predict(batch);
+    for (let i = 0; i < targets.length; i++) {
+      if (counts[i] === 0) continue;
+      const error = Math.abs(targets[i] - predictions[i]);
+      const still = Math.abs(targets[i]);
+      rows++;
+      mae += error;
+      persistenceMae += still;
+      squares += (still - error) ** 2;
+    }
   }
   if (rows === 0) return { rows, mae: 0, persistenceMae: 0, improved: false };
   mae /= rows;
