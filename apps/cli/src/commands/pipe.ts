@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { MemoryStateStore } from '#adapters/memory/memory-state-store';
 import type { ModelArtifact } from '#domain/model';
+import { SEGMENT_ROWS } from '#domain/ports';
 import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
 import { DEFAULT_OPTIONS, type PipelineOptions } from '#pipeline/core';
 import { Pipeline } from '#pipeline/pipeline';
@@ -81,7 +82,7 @@ async function openPipeline(
   artifact: ModelArtifact | undefined,
   maxRecordBytes: number,
 ): Promise<Pipeline> {
-  const states = new MemoryStateStore();
+  const states = new MemoryStateStore({ windowSegments: WINDOW / SEGMENT_ROWS });
   const ports = { log, states, windows: states, clock: Date };
   const pipeline = await Pipeline.open(spec, ports, () => Promise.reject(new Error('no stored model')), {
     ...OPTIONS,

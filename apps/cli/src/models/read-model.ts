@@ -1,9 +1,9 @@
 /** Any model file as a draft for a registry. */
+import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { errorMessage, RiverrunError } from '#domain/errors';
 import type { ModelArtifact, ModelDraft } from '#domain/model';
-import { MemoryModelRegistry } from '#adapters/memory/memory-model-registry';
 import { note } from '../output.js';
 import { readModelFile, type ReadModel } from './model-file.js';
 import { readVocabulary } from './vocabulary.js';
@@ -32,11 +32,12 @@ export async function readModel(path: string, options: ImportOptions): Promise<R
   return { draft, weights: read.weights };
 }
 
-/** As above, checked and labelled as a registry would, without keeping it anywhere. */
+/** As above, as a model to use at once; the digest never leaves this process. */
 export async function readArtifact(path: string, options: ImportOptions): Promise<ModelArtifact> {
   const { draft, weights } = await readModel(path, options);
-  const registry = new MemoryModelRegistry();
-  return registry.load(await registry.publish(draft, weights));
+  const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
+  const digest = createHash('sha256').update(JSON.stringify(draft)).update(bytes).digest('hex');
+  return { manifest: { ...draft, format: 1, version: 1, digest }, weights };
 }
 
 async function readForeign(path: string): Promise<ReadModel> {

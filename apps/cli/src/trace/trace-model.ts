@@ -1,5 +1,5 @@
 /** Steps a model from zeros over given words or numbers. */
-import { RiverrunError } from '#domain/errors';
+import { errorMessage, RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
 import { normalise, robustScale } from '#pipeline/normaliser';
 import { createNetwork } from '#rnn/network';
@@ -16,7 +16,7 @@ export function traceModel(
   { manifest, weights }: ModelArtifact,
   given: { tokens?: string | undefined; values?: number[][] | undefined },
 ): ModelTrace {
-  const network = createNetwork(manifest.network, weights, { capacity: 1, maxWave: 1 });
+  const network = networkOf(manifest, weights);
   const steps =
     given.tokens === undefined ? valueSteps(manifest, given.values ?? []) : tokenSteps(manifest, given.tokens);
   network.resetState(0);
@@ -37,6 +37,17 @@ export function traceModel(
     };
   });
   return { stream: null, model: modelLabel(manifest), rows };
+}
+
+function networkOf(manifest: ModelManifest, weights: Float32Array): Network {
+  try {
+    return createNetwork(manifest.network, weights, { capacity: 1, maxWave: 1 });
+  } catch (error) {
+    const why = errorMessage(error);
+    throw new RiverrunError('MODEL_INVALID', `model ${modelLabel(manifest)} cannot be stepped: ${why}`, {
+      cause: error,
+    });
+  }
 }
 
 interface Step {
