@@ -1,0 +1,145 @@
+/** What the service counts, in the few calls it makes for each batch. The registry is injected: tests and several services in one process have their own. */
+import { collectDefaultMetrics, type Registry } from 'prom-client';
+import { OutcomeKind, type DeadLetterCode, type OutcomeBatch } from '#domain/outcome';
+import { defineMetrics, type Instruments } from './definitions.js';
+
+export interface BuildInfo {
+  readonly version: string;
+  /** Memory, event loop, garbage collection of the process; default true. */
+  readonly defaults?: boolean | undefined;
+}
+
+export interface BatchFigures {
+  /** ms since 1970 */
+  readonly committedAt: number;
+  /** Seconds by stage, such as decode, load, step, publish, save. */
+  readonly stages?: Readonly<Record<string, number>> | undefined;
+}
+
+export interface PartitionLag {
+  readonly topic: string;
+  readonly partition: number;
+  /** end - c */
+  readonly consumer?: number | undefined;
+  /** c - W */
+  readonly state?: number | undefined;
+}
+
+export interface ModelInUse {
+  readonly name: string;
+  readonly version: number | string;
+  /** champion, challenger, … */
+  readonly role: string;
+}
+
+const CODES: readonly DeadLetterCode[] = [
+  'MALFORMED',
+  'KEY_MISMATCH',
+  'STREAM_ID',
+  'TIMESTAMP',
+  'VALUE',
+  'TOKEN',
+  'TOO_LARGE',
+  'LATE',
+  'DUPLICATE',
+  'TOMBSTONE',
+];
+
+export function createMetrics(registry: Registry, { version, defaults = true }: BuildInfo): Metrics {
+  if (defaults) collectDefaultMetrics({ register: registry });
+  return new Metrics(defineMetrics(registry), version);
+}
+
+export class Metrics {
+  /** By pipeline: the process's gauges are their sums. */
+  private readonly hot = new Map<string, { readonly streams: number; readonly bytes: number }>();
+  private readonly models = new Map<string, readonly ModelInUse[]>();
+
+  constructor(
+    private readonly instruments: Instruments,
+    version: string,
+  ) {
+    instruments.buildInfo.set({ version, node_version: process.version }, 1);
+    // A rate needs the zero before the first one.
+    for (const code of CODES) instruments.deadLetters.inc({ code }, 0);
+    // "Never" is no moment in 1970.
+    instruments.lastCommit.remove();
+    instruments.lastTrainingSuccess.remove();
+  }
+
+  /** A batch whose outcomes are committed. */
+  batch(outcomes: OutcomeBatch, { committedAt, stages }: BatchFigures): void {
+    const { records, kinds, deadLetters } = outcomes;
+    const { instruments } = this;
+    let predictions = 0;
+    for (let i = 0; i < records.count; i++) if (kinds[i] === OutcomeKind.prediction) predictions++;
+    instruments.ticks.inc(records.count);
+    instruments.predictions.inc(predictions);
+    instruments.batchRecords.observe(records.count);
+    instruments.tickLatency.observeSince(records.timestamps, records.count, committedAt);
+    instruments.lastCommit.set(committedAt / 1000);
+    if (deadLetters.size > 0) {
+      const byCode = new Map<string, number>();
+      for (const { code } of deadLetters.values()) byCode.set(code, (byCode.get(code) ?? 0) + 1);
+      for (const [code, count] of byCode) instruments.deadLetters.inc({ code }, count);
+    }
+    for (const stage in stages) this.stage(stage, stages[stage]);
+  }
+
+  stage(stage: string, seconds: number): void {
+    this.instruments.batchStages.observe({ stage }, Math.max(0, seconds));
+  }
+
+  lag({ topic, partition, consumer, state }: PartitionLag): void {
+    const labels = { topic, partition: String(partition) };
+    if (consumer !== undefined) this.instruments.consumerLag.set(labels, consumer);
+    if (state !== undefined) this.instruments.stateLag.set(labels, state);
+  }
+
+  hotStates(pipeline: string, streams: number, bytes: number): void {
+    this.hot.set(pipeline, { streams, bytes });
+    let [allStreams, allBytes] = [0, 0];
+    for (const one of this.hot.values()) {
+      allStreams += one.streams;
+      allBytes += one.bytes;
+    }
+    this.instruments.hotStreams.set(allStreams);
+    this.instruments.hotBytes.set(allBytes);
+  }
+
+  /** `source`: store, new, warm-up, … */
+  stateLoads(source: string, count: number): void {
+    if (count > 0) this.instruments.stateLoads.inc({ source }, count);
+  }
+
+  recovered(seconds: number): void {
+    this.instruments.recoveryDuration.observe(seconds);
+  }
+
+  /** All models the pipeline now uses. */
+  modelsInUse(pipeline: string, models: readonly ModelInUse[]): void {
+    this.models.set(pipeline, models);
+    this.instruments.modelInfo.reset();
+    for (const { name, version, role } of [...this.models.values()].flat()) {
+      this.instruments.modelInfo.set({ name, version: String(version), role }, 1);
+    }
+  }
+
+  modelSwapped(): void {
+    this.instruments.modelSwaps.inc();
+  }
+
+  /** `outcome`: activated, rejected, failed; a rejected challenger is a training that succeeded. `finishedAt` in seconds since 1970. */
+  trainingAttempt(outcome: string, seconds: number, finishedAt: number): void {
+    this.instruments.trainingAttempts.inc({ outcome });
+    this.instruments.trainingDuration.observe(seconds);
+    if (outcome !== 'failed') this.instruments.lastTrainingSuccess.set(finishedAt);
+  }
+
+  /** `predictor`: model, persistence, seasonal_naive, …; the errors in units of each stream's scale, summed. */
+  evaluations(predictor: string, count: number, scaledError: number): void {
+    if (count <= 0 || !Number.isFinite(scaledError)) return;
+    this.instruments.evaluations.inc({ predictor }, count);
+    this.instruments.scaledError.inc({ predictor }, scaledError);
+  }
+}
