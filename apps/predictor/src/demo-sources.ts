@@ -68,8 +68,8 @@ export class DemoSources {
       const row = this.step % values.length;
       // At its end a series starts over, moved on in time so that it goes on growing.
       const lap = Math.floor(this.step / values.length);
-      const span = ts[ts.length - 1]! - ts[0]! + (ts[1]! - ts[0]!);
-      return { id, ts: ts[row]! + lap * span, value: Number.isNaN(values[row]) ? null : values[row]! };
+      const span = ts[ts.length - 1] - ts[0] + (ts[1] - ts[0]);
+      return { id, ts: ts[row] + lap * span, value: Number.isNaN(values[row]) ? null : values[row] };
     });
     await this.log.append(this.records(ticks, now), { source: RECORDED, position: String(this.step + 1) });
     this.step += 1;

@@ -73,7 +73,7 @@ export class LiveFeed {
       const shown = this.shown.get(id) ?? this.show(id, service);
       if (shown === undefined) continue;
       // Who had made the forecast that is drawn: the source the stream had before this tick.
-      shown.points.push([ts[i]!, finite(value[i]!), finite(expected[i]!), shown.lastSource]);
+      shown.points.push([ts[i], finite(value[i]), finite(expected[i]), shown.lastSource]);
       shown.fresh = Math.min(shown.fresh + 1, HISTORY);
       if (shown.points.length > 2 * HISTORY) shown.points.splice(0, shown.points.length - HISTORY);
     }
@@ -103,13 +103,13 @@ export class LiveFeed {
   }
 
   private json(pointsOf: (shown: Shown) => Point[]): string {
-    const service = this.services[0]!;
+    const service = this.services[0];
     const manifest = service.pipeline.model?.manifest;
     const recurrent = manifest?.network.layers.find((layer) => layer.type !== 'embedding' && layer.type !== 'dense');
     const seconds = (Math.max(1, this.counts.length - 1) * FRAME_MS) / 1000;
     return JSON.stringify({
       now: this.clock.now(),
-      ticksPerSecond: this.counts.length < 2 ? 0 : (this.counts[this.counts.length - 1]! - this.counts[0]!) / seconds,
+      ticksPerSecond: this.counts.length < 2 ? 0 : (this.counts[this.counts.length - 1] - this.counts[0]) / seconds,
       ticksTotal: this.ticks,
       deadLettersTotal: this.deadLetters,
       pipeline: service.name,

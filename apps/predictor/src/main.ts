@@ -19,7 +19,8 @@ async function main(): Promise<void> {
   const { config, warnings } = loadConfig();
   const logger = createJsonLogger({ level: config.logLevel, format: process.stdout.isTTY ? 'pretty' : 'json' });
   for (const warning of warnings) logger.warn(warning);
-  if (config.mode === 'distributed') throw new RiverrunError('MODE', 'RIVERRUN_MODE=distributed is not available in this version: leave it at embedded');
+  if (config.mode === 'distributed')
+    throw new RiverrunError('MODE', 'RIVERRUN_MODE=distributed is not available in this version: leave it at embedded');
   const { version } = createRequire(import.meta.url)('../../../../package.json') as { version: string };
   const clock = { now: () => Date.now() };
   const prometheus = new Registry();
@@ -27,11 +28,17 @@ async function main(): Promise<void> {
 
   const embedded = await openEmbedded(config, logger, clock);
   const { services, registry, demo } = embedded;
-  const scheduler = new TrainerScheduler(registry, logger, clock, (_pipeline, outcome, seconds) => metrics.trainingAttempt(outcome, seconds, clock.now() / 1000));
+  const scheduler = new TrainerScheduler(registry, logger, clock, (_pipeline, outcome, seconds) =>
+    metrics.trainingAttempt(outcome, seconds, clock.now() / 1000),
+  );
   for (const [i, service] of services.entries()) {
     observeService(service, metrics, clock);
-    const { model, retrainInterval } = config.pipelines[i]!;
-    scheduler.add(service, { interval: config.role === 'predictor' ? null : retrainInterval, cell: model.cell ?? 'gru', hidden: model.hidden ?? 16 });
+    const { model, retrainInterval } = config.pipelines[i];
+    scheduler.add(service, {
+      interval: config.role === 'predictor' ? null : retrainInterval,
+      cell: model.cell ?? 'gru',
+      hidden: model.hidden ?? 16,
+    });
   }
   const feed = new LiveFeed(services, demo?.titles ?? new Map(), (pipeline) => scheduler.status(pipeline), clock);
   const health = new Health(services, embedded.deadLetters);
@@ -42,7 +49,11 @@ async function main(): Promise<void> {
   await demo?.start();
   const follow = setInterval(() => {
     for (const service of services)
-      service.followRegistry().catch((error: unknown) => logger.warn('the champion cannot be served', { pipeline: service.name, error: errorMessage(error) }));
+      service
+        .followRegistry()
+        .catch((error: unknown) =>
+          logger.warn('the champion cannot be served', { pipeline: service.name, error: errorMessage(error) }),
+        );
   }, FOLLOW_REGISTRY_MS);
   logger.info(`riverrun ${version} is at ${url}`, { dataDir: config.dataDir, kernel: embedded.kernel });
 
@@ -73,6 +84,7 @@ async function main(): Promise<void> {
 main().catch((error: unknown) => {
   const code = error instanceof RiverrunError ? `${error.code}: ` : '';
   process.stderr.write(`riverrun: ${code}${errorMessage(error)}\n`);
-  if (code === '' && error instanceof Error && error.name !== 'ConfigError') process.stderr.write(`${error.stack ?? ''}\n`);
+  if (code === '' && error instanceof Error && error.name !== 'ConfigError')
+    process.stderr.write(`${error.stack ?? ''}\n`);
   process.exit(error instanceof Error && error.name === 'ConfigError' ? 2 : 1);
 });

@@ -14,8 +14,8 @@ export function splitBody(
 ): { kind: BodyKind; ranges: [start: number, end: number][] } {
   let start = 0;
   let end = body.length;
-  while (start < end && isSpace(body[start]!)) start += 1;
-  while (end > start && isSpace(body[end - 1]!)) end -= 1;
+  while (start < end && isSpace(body[start])) start += 1;
+  while (end > start && isSpace(body[end - 1])) end -= 1;
   if (start === end)
     throw new RiverrunError('EMPTY', 'the body is empty: send one tick, an array of ticks, or one tick a line');
   if (ndjson) return { kind: 'ndjson', ranges: lines(body, start, end) };
@@ -40,7 +40,7 @@ function lines(body: Uint8Array, start: number, end: number): [number, number][]
     let to = body.indexOf(NEWLINE, from);
     if (to < 0 || to > end) to = end;
     let last = to;
-    while (last > from && isSpace(body[last - 1]!)) last -= 1;
+    while (last > from && isSpace(body[last - 1])) last -= 1;
     if (last > from) ranges.push([from, last]);
     from = to + 1;
   }
@@ -54,13 +54,13 @@ function elements(body: Uint8Array, start: number, end: number): [number, number
   let from = start + 1;
   const add = (to: number): void => {
     let last = to;
-    while (from < last && isSpace(body[from]!)) from += 1;
-    while (last > from && isSpace(body[last - 1]!)) last -= 1;
+    while (from < last && isSpace(body[from])) from += 1;
+    while (last > from && isSpace(body[last - 1])) last -= 1;
     ranges.push([from, last]);
     from = to + 1;
   };
   for (let at = start; at < end; at++) {
-    const byte = body[at]!;
+    const byte = body[at];
     if (inString) {
       if (byte === BACKSLASH) at += 1;
       else if (byte === QUOTE) inString = false;
@@ -71,7 +71,7 @@ function elements(body: Uint8Array, start: number, end: number): [number, number
       if (depth === 0) {
         if (at !== end - 1 || byte !== CLOSE_ARRAY) break;
         add(at);
-        return ranges.length === 1 && ranges[0]![0] === ranges[0]![1] ? [] : ranges;
+        return ranges.length === 1 && ranges[0][0] === ranges[0][1] ? [] : ranges;
       }
     } else if (byte === COMMA && depth === 1) add(at);
   }

@@ -66,10 +66,10 @@ export class Submissions {
   private offer(outcomes: OutcomeBatch): void {
     const { offsets, count } = outcomes.records;
     for (const waiting of this.waiting) {
-      const from = Math.max(0, waiting.first - offsets[0]!);
-      const to = Math.min(count, waiting.first + waiting.answers.length - offsets[0]!);
+      const from = Math.max(0, waiting.first - offsets[0]);
+      const to = Math.min(count, waiting.first + waiting.answers.length - offsets[0]);
       for (let i = from; i < to; i++) {
-        waiting.answers[offsets[i]! - waiting.first] = answerOf(outcomes, i);
+        waiting.answers[offsets[i] - waiting.first] = answerOf(outcomes, i);
         waiting.missing -= 1;
       }
       if (waiting.missing === 0) waiting.resolve(waiting.answers);

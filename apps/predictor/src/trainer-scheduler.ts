@@ -58,7 +58,13 @@ export class TrainerScheduler {
 
   add(service: PipelineService, plan: TrainingPlan): void {
     const off = plan.interval === null;
-    const status: TrainingStatus = { state: off ? 'off' : 'waiting', progress: 0, detail: off ? 'training is off' : 'collecting ticks', lastTrainedAt: null, nextAt: null };
+    const status: TrainingStatus = {
+      state: off ? 'off' : 'waiting',
+      progress: 0,
+      detail: off ? 'training is off' : 'collecting ticks',
+      lastTrainedAt: null,
+      nextAt: null,
+    };
     const entry: Entry = { service, plan, status, attempts: 0, timer: undefined };
     this.entries.set(service.name, entry);
     if (!off) this.schedule(entry, FIRST_CHECK_MS);
@@ -94,9 +100,15 @@ export class TrainerScheduler {
         entry.status = { ...entry.status, state: 'off', detail: `${modelLabel(served)} is pinned`, progress: 0 };
       } else {
         const windows = await this.collect(service);
-        const rows = windows.reduce((sum, window) => sum + window.length, 0) / (1 + service.pipeline.spec.inputs.length);
+        const rows =
+          windows.reduce((sum, window) => sum + window.length, 0) / (1 + service.pipeline.spec.inputs.length);
         if (rows < MIN_ROWS) {
-          entry.status = { ...entry.status, state: 'waiting', detail: `needs ${MIN_ROWS - rows} more ticks`, progress: 0 };
+          entry.status = {
+            ...entry.status,
+            state: 'waiting',
+            detail: `needs ${MIN_ROWS - rows} more ticks`,
+            progress: 0,
+          };
           next = FIRST_CHECK_MS;
         } else await this.train(entry, windows, started);
       }
@@ -104,7 +116,11 @@ export class TrainerScheduler {
       if (!this.abort.signal.aborted) {
         this.onAttempt(service.name, 'failed', (performance.now() - started) / 1000);
         entry.status = { ...entry.status, state: 'failed', detail: errorMessage(error), progress: 0 };
-        this.logger.warn('training failed', { pipeline: service.name, code: error instanceof RiverrunError ? error.code : undefined, error });
+        this.logger.warn('training failed', {
+          pipeline: service.name,
+          code: error instanceof RiverrunError ? error.code : undefined,
+          error,
+        });
       }
     }
     if (!this.abort.signal.aborted) this.schedule(entry, next);
@@ -117,11 +133,23 @@ export class TrainerScheduler {
     entry.attempts += 1;
     const result = await trainInWorker(
       WORKER,
-      { windows, inputs: service.pipeline.spec.inputs.length, cell: plan.cell, hidden: plan.hidden, seed: entry.attempts, warmStart: warmStart(champion, plan, service) },
+      {
+        windows,
+        inputs: service.pipeline.spec.inputs.length,
+        cell: plan.cell,
+        hidden: plan.hidden,
+        seed: entry.attempts,
+        warmStart: warmStart(champion, plan, service),
+      },
       {
         signal: this.abort.signal,
         onProgress: ({ fraction, epoch, epochs }) => {
-          entry.status = { ...entry.status, state: 'training', progress: fraction, detail: `epoch ${epoch} of at most ${epochs}` };
+          entry.status = {
+            ...entry.status,
+            state: 'training',
+            progress: fraction,
+            detail: `epoch ${epoch} of at most ${epochs}`,
+          };
         },
       },
     );
@@ -131,12 +159,30 @@ export class TrainerScheduler {
     const accepted = champion === undefined ? mae <= persistenceMae * 1.001 : result.improved;
     this.onAttempt(service.name, accepted ? 'activated' : 'rejected', seconds);
     const detail = `validation error ${mae.toFixed(3)} against ${persistenceMae.toFixed(3)} for persistence`;
-    entry.status = { ...entry.status, state: 'idle', progress: 1, detail: accepted ? detail : `not taken: ${detail}`, lastTrainedAt: new Date(this.clock.now()).toISOString() };
-    this.logger.info('trained', { pipeline: service.name, accepted, mae, persistenceMae, seconds, rows: result.record.rows, stopped: result.stopped });
+    entry.status = {
+      ...entry.status,
+      state: 'idle',
+      progress: 1,
+      detail: accepted ? detail : `not taken: ${detail}`,
+      lastTrainedAt: new Date(this.clock.now()).toISOString(),
+    };
+    this.logger.info('trained', {
+      pipeline: service.name,
+      accepted,
+      mae,
+      persistenceMae,
+      seconds,
+      rows: result.record.rows,
+      stopped: result.stopped,
+    });
     if (accepted) await this.activate(service, result, champion?.manifest);
   }
 
-  private async activate(service: PipelineService, result: TrainResult, expected: { name: string; version: number } | undefined): Promise<void> {
+  private async activate(
+    service: PipelineService,
+    result: TrainResult,
+    expected: { name: string; version: number } | undefined,
+  ): Promise<void> {
     const manifest = await this.registry.publish(
       {
         name: service.name,
@@ -151,7 +197,11 @@ export class TrainerScheduler {
       },
       result.weights,
     );
-    await this.registry.activate(service.name, manifest, expected === undefined ? null : { name: expected.name, version: expected.version });
+    await this.registry.activate(
+      service.name,
+      manifest,
+      expected === undefined ? null : { name: expected.name, version: expected.version },
+    );
     await service.followRegistry();
   }
 
@@ -174,10 +224,18 @@ export class TrainerScheduler {
 }
 
 /** The champion's weights, if it is of the shape that is to be trained. */
-function warmStart(champion: Awaited<ReturnType<ModelRegistry['load']>> | undefined, plan: TrainingPlan, service: PipelineService): Float32Array | undefined {
+function warmStart(
+  champion: Awaited<ReturnType<ModelRegistry['load']>> | undefined,
+  plan: TrainingPlan,
+  service: PipelineService,
+): Float32Array | undefined {
   if (champion?.manifest.origin !== 'trained') return undefined;
   const { layers, inputSize } = champion.manifest.network;
   const [first] = layers;
-  const same = first !== undefined && first.type === plan.cell.replace('-', '_') && 'units' in first && first.units === plan.hidden;
+  const same =
+    first !== undefined &&
+    first.type === plan.cell.replace('-', '_') &&
+    'units' in first &&
+    first.units === plan.hidden;
   return same && inputSize === service.pipeline.spec.inputs.length ? champion.weights : undefined;
 }

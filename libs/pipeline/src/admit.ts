@@ -14,11 +14,11 @@ export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBa
   const tokens = core.model?.vocabulary !== undefined;
   const spacing = new Float64Array(batch.count);
   for (let i = 0; i < batch.count; i++) {
-    const slot = batch.slot[i]!;
+    const slot = batch.slot[i];
     if (slot < 0 || batch.kind[i] === RowKind.deadLetter) continue;
     const base = slot * fields;
-    const offset = records.offsets[i]!;
-    if (offset <= meta[base + Field.offset]!) {
+    const offset = records.offsets[i];
+    if (offset <= meta[base + Field.offset]) {
       batch.kind[i] = RowKind.absorbed;
       continue;
     }
@@ -28,8 +28,8 @@ export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBa
       core.markDirty(slot);
       continue;
     }
-    const ts = batch.ts[i]!;
-    const last = meta[base + Field.ts]!;
+    const ts = batch.ts[i];
+    const last = meta[base + Field.ts];
     if (!tokens && ts <= last) {
       if (ts < last) {
         batch.reject(i, 'LATE', `ts ${ts} is before the stream's last tick, ${last}`);
@@ -41,13 +41,13 @@ export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBa
       }
     }
     if (ts > last) {
-      const old = meta[base + Field.spacing]!;
+      const old = meta[base + Field.spacing];
       meta[base + Field.spacing] = old === 0 ? ts - last : old + SPACING_RATE * (ts - last - old);
     }
     if (!(ts <= last)) meta[base + Field.ts] = ts;
     let missing = 0;
     for (let k = 0, f = base + Field.inputs; k < inputs; k++, f += FIELDS_PER_INPUT) {
-      const value = values[i * inputs + k]!;
+      const value = values[i * inputs + k];
       if (value === value) meta[f] = value;
       else missing |= 1 << k;
       batch.features[i * inputs + k] = meta[f]!;
@@ -61,9 +61,9 @@ export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBa
 }
 
 function sameAsLast(meta: Float64Array, base: number, values: Float64Array, at: number, inputs: number): boolean {
-  const missing = meta[base + Field.missing]!;
+  const missing = meta[base + Field.missing];
   for (let k = 0; k < inputs; k++) {
-    const value = values[at + k]!;
+    const value = values[at + k];
     const wasMissing = ((missing >> k) & 1) === 1;
     if (value === value ? wasMissing || value !== meta[base + Field.inputs + FIELDS_PER_INPUT * k] : !wasMissing)
       return false;

@@ -54,6 +54,8 @@ export class PipelineCore {
   readonly dirty: number[] = [];
   lastSave = 0;
   loads = { store: 0, new: 0 };
+  /** Forecasts scored, and the sums of their absolute errors in units of each stream's scale (1 under a raw model). */
+  readonly evaluations = { count: 0, model: 0, baseline: 0 };
 
   constructor(
     readonly spec: PipelineSpec,

@@ -68,15 +68,15 @@ export function decodeBatch(records: RecordBatch, table: StreamTable, options: D
     spec.timeUnit === 'ms' &&
     Object.values(spec.fields).every((f) => f === undefined);
   for (let i = 0; i < records.count; i++) {
-    const start = valueStart[i]!;
-    const end = valueEnd[i]!;
+    const start = valueStart[i];
+    const end = valueEnd[i];
     if (start < 0) batch.reject(i, 'TOMBSTONE', 'the record has no value');
     else if (end - start > options.maxRecordBytes)
       batch.reject(i, 'TOO_LARGE', `the value has ${end - start} bytes, the limit is ${options.maxRecordBytes}`);
     else if (!(fast && scanner.scan(bytes, start, end) && acceptScanned(batch, i, records, table)))
       decodePlainly(batch, i, records, table, options);
     if (batch.kind[i] === RowKind.tick && batch.ts[i] !== batch.ts[i]) {
-      const ts = timestamps[i]!;
+      const ts = timestamps[i];
       if (ts >= MIN_TS && ts <= MAX_TS) batch.ts[i] = ts;
       else batch.reject(i, 'TIMESTAMP', `no time in the value, and the record's timestamp is ${ts}`);
     }
@@ -87,14 +87,14 @@ export function decodeBatch(records: RecordBatch, table: StreamTable, options: D
   function acceptScanned(batch: DecodedBatch, i: number, records: RecordBatch, table: StreamTable): boolean {
     let start = scanner.streamStart;
     let end = scanner.streamEnd;
-    const key = keyStart[i]!;
+    const key = keyStart[i];
     if (start < 0) {
       if (key < 0) return false;
       start = key;
       end = keyEnd[i]!;
-      for (let k = start; k < end; k++) if (bytes[k]! > 126) return false;
+      for (let k = start; k < end; k++) if (bytes[k] > 126) return false;
     } else if (key >= 0) {
-      if (keyEnd[i]! - key !== end - start) return false;
+      if (keyEnd[i] - key !== end - start) return false;
       for (let k = key, s = start; s < end; k++, s++) if (bytes[k] !== bytes[s]) return false;
     }
     if (start === end || end - start > MAX_STREAM_BYTES) return false;
@@ -118,9 +118,9 @@ function decodePlainly(
 ): void {
   const { bytes, keyStart, keyEnd, valueStart, valueEnd } = records;
   const parsed = parseTick(bytes.subarray(valueStart[i], valueEnd[i]), spec, vocabulary);
-  const key = keyStart[i]! < 0 ? undefined : decodeUtf8(bytes.subarray(keyStart[i], keyEnd[i]));
+  const key = keyStart[i] < 0 ? undefined : decodeUtf8(bytes.subarray(keyStart[i], keyEnd[i]));
   if (parsed.kind === 'failure') return batch.reject(i, parsed.code, parsed.message, parsed.stream ?? key);
-  if (keyStart[i]! >= 0 && key === undefined && spec.fields.stream === undefined)
+  if (keyStart[i] >= 0 && key === undefined && spec.fields.stream === undefined)
     return batch.reject(i, 'STREAM_ID', 'the key is not UTF-8');
   const stream = parsed.stream ?? key;
   if (stream === undefined) return batch.reject(i, 'STREAM_ID', 'neither a key nor a stream field');

@@ -62,7 +62,7 @@ export class OutcomeWriter {
       at = writeList(bytes, copy(bytes, at, OUTPUTS), outputs);
       if (softmax) at = writeList(bytes, copy(bytes, at, PROBABILITIES), outputs);
     }
-    this.length = copy(bytes, at, this.closings[source]!);
+    this.length = copy(bytes, at, this.closings[source]);
   }
 
   control(stream: string, control: string, offset: number): void {
@@ -88,7 +88,7 @@ function copy(target: Uint8Array, at: number, source: Uint8Array): number {
 function writeList(bytes: Uint8Array, at: number, values: Float32Array): number {
   for (let i = 0; i < values.length; i++) {
     if (i > 0) bytes[at++] = 44;
-    at = writeNumber(bytes, at, values[i]!);
+    at = writeNumber(bytes, at, values[i]);
   }
   bytes[at++] = 93;
   return at;

@@ -11,14 +11,14 @@ export async function loadColdStreams(core: PipelineCore, batch: DecodedBatch): 
   await makeRoom(core, batch, ids.length);
   const { handles, states } = await core.ports.states.load(ids);
   for (let k = 0; k < ids.length; k++) {
-    const slot = core.table.insert(ids[k]!, handles[k]!);
+    const slot = core.table.insert(ids[k], handles[k]);
     const bytes = states[k];
     if (bytes !== undefined) readState(bytes, core.table, slot, core.model);
     else core.model?.network.resetState(slot);
     // A new stream has nothing to be warmed up from; a model that speaks from the first tick starts it at zeros.
     if (bytes === undefined && core.model?.manifest.warmUp === 0) core.table.generation[slot] = core.model.generation;
     core.loads[bytes === undefined ? 'new' : 'store'] += 1;
-    for (const i of batch.cold.get(ids[k]!)!) batch.slot[i] = slot;
+    for (const i of batch.cold.get(ids[k])!) batch.slot[i] = slot;
   }
   batch.cold.clear();
 }

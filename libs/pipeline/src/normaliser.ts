@@ -28,8 +28,8 @@ export function robustScale(values: readonly number[]): { centre: number; scale:
 
 /** Moves centre (meta[at]) and scale (meta[at + 1]) by one value. */
 export function updateScale(meta: Float64Array, at: number, value: number): void {
-  const centre = meta[at]!;
-  const scale = meta[at + 1]!;
+  const centre = meta[at];
+  const scale = meta[at + 1];
   const limit = CLIP * scale;
   const deviation = Math.min(Math.max(value - centre, -limit), limit);
   meta[at] = centre + RATE * deviation;
@@ -38,7 +38,7 @@ export function updateScale(meta: Float64Array, at: number, value: number): void
 
 /** (value - centre) / scale, within +-LIMIT. */
 export function normalise(meta: Float64Array, at: number, value: number): number {
-  return Math.min(Math.max((value - meta[at]!) / meta[at + 1]!, -LIMIT), LIMIT);
+  return Math.min(Math.max((value - meta[at]) / meta[at + 1], -LIMIT), LIMIT);
 }
 
 /** Below this, differences are rounding errors of the values themselves. */
@@ -46,5 +46,5 @@ const floorOf = (centre: number): number => 1e-9 * Math.max(Math.abs(centre), 1e
 
 function median(sorted: readonly number[]): number {
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

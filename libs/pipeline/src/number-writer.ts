@@ -2,6 +2,10 @@
 
 const POWERS_OF_TEN = Array.from({ length: 23 }, (_, k) => Number(`1e${k}`));
 const ZERO = 48;
+const DIGIT_PAIRS = Uint8Array.from(
+  { length: 200 },
+  (_, k) => ZERO + (k % 2 === 0 ? Math.floor(k / 20) : (k >> 1) % 10),
+);
 /** Bytes one number takes at most: -d.dddddddddddddddde-308 has 24. */
 export const MAX_NUMBER_BYTES = 32;
 
@@ -37,8 +41,8 @@ function writeFloat32(target: Uint8Array, at: number, value: number): number {
   }
   // value = 0.digits * 10^places with 9 digits, the first of them not zero.
   let places = value >= 1 ? digitCount(Math.floor(value)) : 0;
-  if (value < 1) while (value * POWERS_OF_TEN[1 - places]! < 1) places -= 1;
-  let digits = Math.round(value * POWERS_OF_TEN[9 - places]!);
+  if (value < 1) while (value * POWERS_OF_TEN[1 - places] < 1) places -= 1;
+  let digits = Math.round(value * POWERS_OF_TEN[9 - places]);
   if (digits === 1_000_000_000) {
     digits = 100_000_000;
     places += 1;
@@ -59,7 +63,7 @@ function writeFloat32(target: Uint8Array, at: number, value: number): number {
     for (let k = count; k < places; k++) target[at++] = ZERO;
     return at;
   }
-  const fraction = POWERS_OF_TEN[count - places]!;
+  const fraction = POWERS_OF_TEN[count - places];
   const whole = Math.floor(digits / fraction);
   at = writeDigits(target, at, whole, places);
   target[at++] = 46;
@@ -69,15 +73,20 @@ function writeFloat32(target: Uint8Array, at: number, value: number): number {
 /** Decimal digits of 0 <= value < 1e9. */
 function digitCount(value: number): number {
   let count = 1;
-  while (count < 9 && value >= POWERS_OF_TEN[count]!) count += 1;
+  while (count < 9 && value >= POWERS_OF_TEN[count]) count += 1;
   return count;
 }
 
+/** Two digits a division: `rest / 100` becomes a multiplication, and the table gives both. */
 function writeDigits(target: Uint8Array, at: number, value: number, count: number): number {
-  for (let i = at + count - 1; i >= at; i--) {
-    const rest = (value / 10) | 0;
-    target[i] = ZERO + (value - rest * 10);
+  let i = at + count - 2;
+  for (; i >= at; i -= 2) {
+    const rest = (value / 100) | 0;
+    const pair = (value - rest * 100) << 1;
+    target[i] = DIGIT_PAIRS[pair];
+    target[i + 1] = DIGIT_PAIRS[pair + 1];
     value = rest;
   }
+  if (i === at - 1) target[at] = ZERO + (value % 10);
   return at + count;
 }

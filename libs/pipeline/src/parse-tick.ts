@@ -81,8 +81,8 @@ export function parseTick(bytes: Uint8Array, spec: PipelineSpec, vocabulary: Voc
   const ts = readTime(json, spec);
   if (typeof ts === 'object') return { ...ts, stream };
   const values = vocabulary === undefined ? readValues(json, spec) : readToken(json, spec, vocabulary);
-  if (!Array.isArray(values)) return { ...(values as ParseFailure), stream };
-  return { kind: 'tick', stream, ts, values: values as number[] };
+  if (!Array.isArray(values)) return { ...values, stream };
+  return { kind: 'tick', stream, ts, values: values };
 }
 
 function readStream(json: object, spec: PipelineSpec): string | undefined | ParseFailure {
@@ -142,7 +142,7 @@ function readValues(json: object, spec: PipelineSpec): number[] | ParseFailure {
 function collect(names: readonly string[], read: (name: string, i: number) => unknown): number[] | ParseFailure {
   const values: number[] = [];
   for (let i = 0; i < names.length; i++) {
-    const raw = read(names[i]!, i);
+    const raw = read(names[i], i);
     if (raw === undefined || raw === null) values.push(NaN);
     else if (typeof raw === 'number' && Math.abs(raw) <= MAX_VALUE) values.push(raw);
     else return fail('VALUE', `${names[i]} is ${shown(raw)}: not a number within float32, null or absent`);

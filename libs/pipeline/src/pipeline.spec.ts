@@ -68,7 +68,7 @@ describe('a raw model', () => {
         model: 'test@1',
         source: 'model',
       });
-      expect(Math.fround(outcome!.json!.prediction as number)).toBe(network.outputs[0]);
+      expect(Math.fround(outcome.json!.prediction as number)).toBe(network.outputs[0]);
     }
   });
 
@@ -122,7 +122,7 @@ describe('a crash', () => {
           }).open();
           await pipeline.swap(model);
           const seen = new Map<number, Outcome>();
-          const { publish } = pipeline.log;
+          const publish = pipeline.log.publish.bind(pipeline.log);
           const commit = pipeline.states.commit.bind(pipeline.states);
           let writes = 0;
           // The process dies just before, or just after, its n-th write took effect.
@@ -136,7 +136,7 @@ describe('a crash', () => {
           };
           pipeline.log.publish = (outcomes) =>
             dying(async () => {
-              await publish.call(pipeline.log, outcomes);
+              await publish(outcomes);
               outcomes.records.offsets.forEach((offset, i) => {
                 expect(seen.has(offset)).toBe(false);
                 seen.set(offset, outcomeAt(outcomes, i));
@@ -248,7 +248,7 @@ describe('without a model, and in the first ticks under a scaled one', () => {
       tick,
     );
     expect(outcomes[2]?.json).toEqual({ stream: 'a', control: 'reset', offset: 2 });
-    expect(outcomes[3]?.json).toEqual({ ...outcomes[0]!.json, offset: 3 });
+    expect(outcomes[3]?.json).toEqual({ ...outcomes[0].json, offset: 3 });
   });
 
   it('is not thrown by a first value of 1e9 or a constant stream', async () => {
@@ -280,8 +280,8 @@ describe('a model swap', () => {
         cold,
         Array.from({ length: window.length / 2 }, (_, t) => ({
           stream: 'a',
-          ts: window[2 * t]!,
-          value: window[2 * t + 1]!,
+          ts: window[2 * t],
+          value: window[2 * t + 1],
         })),
         () => 50,
       );
@@ -330,7 +330,7 @@ describe('a token model', () => {
       [3, 'pizza'],
       [4, 'pizza'],
     ]);
-    expect(trace!.rows[2]!.memory).toHaveLength(5);
-    expect(trace!.rows[2]!.output).toBeCloseTo(outcomes[2]!.json!.prediction as number, 6);
+    expect(trace!.rows[2].memory).toHaveLength(5);
+    expect(trace!.rows[2].output).toBeCloseTo(outcomes[2].json!.prediction as number, 6);
   });
 });

@@ -8,7 +8,7 @@ import { processBatch, type BatchResult } from './process-batch.js';
 import { save, saveIsDue } from './save.js';
 import { layoutId, readState } from './state-codec.js';
 import { toScale } from './step-waves.js';
-import { Field, FIELDS_PER_INPUT, Source } from './stream-table.js';
+import { bytesPerStream, Field, FIELDS_PER_INPUT, Source } from './stream-table.js';
 import { readWindows, replay, windowOf } from './warm-up.js';
 
 export interface StreamView {
@@ -83,8 +83,16 @@ export class Pipeline {
   get hotStreams(): number {
     return this.core.table.size;
   }
+  get hotBytes(): number {
+    const { table, spec, model } = this.core;
+    return table.size * (bytesPerStream(spec.inputs.length) + 4 * (model?.network.stateSize ?? 0));
+  }
+  /** Counts since the start. */
   get loads(): { readonly store: number; readonly new: number } {
     return this.core.loads;
+  }
+  get evaluations(): { readonly count: number; readonly model: number; readonly baseline: number } {
+    return this.core.evaluations;
   }
 
   /** Also after an error in `process`: forgets what is in memory and starts again from the store. */
@@ -193,11 +201,11 @@ export class Pipeline {
       const traced: TraceRow[] = [];
       const add = (step: number, memory: number[], output: number | null): void => {
         if (step < count - limit) return;
-        const value = rows[step * width + 1]!;
+        const value = rows[step * width + 1];
         const input = value !== value ? null : core.model?.vocabulary === undefined ? value : (words?.[value] ?? value);
         traced.push({
-          step: core.table.meta[slot * core.table.fields + Field.count]! - count + step + 1,
-          ts: rows[step * width]!,
+          step: core.table.meta[slot * core.table.fields + Field.count] - count + step + 1,
+          ts: rows[step * width],
           input,
           memory,
           output,
@@ -215,8 +223,8 @@ export class Pipeline {
         model.network.readState(slot, memory);
         const output = toScale(
           model,
-          model.network.outputs[0]!,
-          rows[step * width + 1]!,
+          model.network.outputs[0],
+          rows[step * width + 1],
           core.table.meta,
           slot * core.table.fields,
         );
@@ -270,7 +278,7 @@ export class Pipeline {
     if (states[0] === undefined) return -1;
     if (!core.table.makeRoom(1, () => false)) await save(core);
     if (!core.table.makeRoom(1, () => false)) return -1;
-    const fresh = core.table.insert(id, handles[0]!);
+    const fresh = core.table.insert(id, handles[0]);
     readState(states[0], core.table, fresh, core.model);
     return fresh;
   }
@@ -284,11 +292,11 @@ export class Pipeline {
   private viewOf(slot: number): StreamView {
     const { table, spec } = this.core;
     const base = slot * table.fields;
-    const field = (f: number): number => table.meta[base + f]!;
+    const field = (f: number): number => table.meta[base + f];
     const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
     const scored = field(Field.evaluations) > 0;
     return {
-      id: table.ids[slot]!,
+      id: table.ids[slot],
       ticks: field(Field.count),
       ts: field(Field.ts),
       offset: field(Field.offset),

@@ -43,7 +43,7 @@ export async function processBatch(core: PipelineCore, records: RecordBatch, sup
   const encoded = clock();
   // 4. publish outcomes and the position c, atomically
   if (!suppress) await core.ports.log.publish(outcomes);
-  core.position = records.offsets[records.count - 1]! + 1;
+  core.position = records.offsets[records.count - 1] + 1;
   const publish = clock();
   // 5. move the store's watermark, with the states and windows changed since; several batches may share one such write
   if (saveIsDue(core)) await save(core);
@@ -72,28 +72,28 @@ function encode(
   const outputSize = model?.network.outputSize ?? 1;
   for (let i = 0; i < count; i++) {
     start[i] = writer.length;
-    const kind = batch.kind[i]!;
+    const kind = batch.kind[i];
     if (kind === RowKind.deadLetter) {
       kinds[i] = OutcomeKind.deadLetter;
-      stream[i] = batch.slot[i]! >= 0 ? table.ids[batch.slot[i]!] : batch.rejectedStreams.get(i);
+      stream[i] = batch.slot[i] >= 0 ? table.ids[batch.slot[i]] : batch.rejectedStreams.get(i);
     } else {
-      const id = table.ids[batch.slot[i]!]!;
+      const id = table.ids[batch.slot[i]];
       stream[i] = id;
       if (kind === RowKind.control) {
         kinds[i] = OutcomeKind.control;
-        writer.control(id, 'reset', records.offsets[i]!);
+        writer.control(id, 'reset', records.offsets[i]);
       } else {
         value[i] = batch.values[i * batch.inputs]!;
-        const ts = batch.ts[i]!;
-        const target = spacing[i]! > 0 ? ts + Math.round(spacing[i]!) : NaN;
+        const ts = batch.ts[i];
+        const target = spacing[i] > 0 ? ts + Math.round(spacing[i]) : NaN;
         const fromModel = stepped.source[i] === Source.model;
         const outputs =
           fromModel && outputSize > 1 ? stepped.outputs.subarray(i * outputSize, (i + 1) * outputSize) : undefined;
         writer.prediction(
           id,
           ts,
-          records.offsets[i]!,
-          stepped.prediction[i]!,
+          records.offsets[i],
+          stepped.prediction[i],
           target,
           fromModel ? 1 : 0,
           outputs,

@@ -30,14 +30,14 @@ export async function save(core: PipelineCore, model = core.watermark?.model ?? 
   const handles = new Int32Array(slots.length);
   const ids: string[] = new Array<string>(slots.length);
   for (let k = 0; k < slots.length; k++) {
-    const slot = slots[k]!;
+    const slot = slots[k];
     start[k] = stateWriter.write(table, slot, core.model);
     end[k] = stateWriter.length;
     handles[k] = table.handle[slot]!;
     ids[k] = table.ids[slot]!;
     core.seen[slot] = k;
   }
-  const owner = Int32Array.from(windowBuffer.slots, (slot) => core.seen[slot]!);
+  const owner = Int32Array.from(windowBuffer.slots, (slot) => core.seen[slot]);
   for (const slot of slots) core.seen[slot] = 0;
   const changes: StateChanges = {
     expected: core.watermark,

@@ -39,7 +39,7 @@ export class TickScanner {
         if (bytes[at++] !== QUOTE) return false;
         this.streamStart = at;
         while (at < last) {
-          const byte = bytes[at]!;
+          const byte = bytes[at];
           if (byte === QUOTE) break;
           if (byte < 32 || byte > 126 || byte === 92) return false;
           at += 1;
@@ -66,7 +66,7 @@ export class TickScanner {
     if (negative) at += 1;
     const firstDigit = at;
     let mantissa = 0;
-    let byte = bytes[at]!;
+    let byte = bytes[at];
     while (byte >= 48 && byte <= 57) {
       mantissa = mantissa * 10 + (byte - 48);
       byte = bytes[++at]!;
@@ -85,7 +85,7 @@ export class TickScanner {
       if (decimals === 0) return false;
     }
     if (whole + decimals > MAX_DIGITS || at > end || (byte !== COMMA && byte !== CLOSE)) return false;
-    const magnitude = decimals === 0 ? mantissa : mantissa / POWERS_OF_TEN[decimals]!;
+    const magnitude = decimals === 0 ? mantissa : mantissa / POWERS_OF_TEN[decimals];
     this.number = negative ? -magnitude : magnitude;
     this.at = at;
     return true;

@@ -33,7 +33,7 @@ export class StateWriter {
     const hidden = warm ? model.network.stateSize : 0;
     const start = (this.length + ALIGN - 1) & -ALIGN;
     const base = slot * fields;
-    const tailValues = meta[base + Field.tailRows]! * (1 + inputs);
+    const tailValues = meta[base + Field.tailRows] * (1 + inputs);
     const end = start + HEADER_BYTES + 8 * (fields + tailValues) + 4 * hidden;
     this.reserve(end);
     this.bytes[start] = VERSION;
@@ -70,7 +70,7 @@ export function readState(bytes: Uint8Array, table: StreamTable, slot: number, m
   const inputs = tailStride / 16 - 1;
   const aligned = bytes.slice();
   const view = new DataView(aligned.buffer);
-  const rows = aligned[2]!;
+  const rows = aligned[2];
   const hidden = view.getUint32(4, true);
   const tailValues = rows * (1 + inputs);
   const expected = HEADER_BYTES + 8 * (fields + tailValues) + 4 * hidden;

@@ -51,11 +51,11 @@ function wavesOf(core: PipelineCore, batch: DecodedBatch): { order: Int32Array; 
   const rank = new Int32Array(count).fill(-1);
   const waveEnds: number[] = [];
   for (let i = 0; i < count; i++) {
-    if (kind[i]! > RowKind.control) continue;
-    const r = seen[slot[i]!]!++;
+    if (kind[i] > RowKind.control) continue;
+    const r = seen[slot[i]]++;
     rank[i] = r;
     if (r === waveEnds.length) waveEnds.push(0);
-    waveEnds[r]! += 1;
+    waveEnds[r] += 1;
   }
   let total = 0;
   const next = waveEnds.map((size) => {
@@ -63,12 +63,12 @@ function wavesOf(core: PipelineCore, batch: DecodedBatch): { order: Int32Array; 
     total += size;
     return start;
   });
-  for (let r = 0; r < waveEnds.length; r++) waveEnds[r] = next[r]! + waveEnds[r]!;
+  for (let r = 0; r < waveEnds.length; r++) waveEnds[r] = next[r] + waveEnds[r];
   const order = new Int32Array(total);
   for (let i = 0; i < count; i++) {
-    if (rank[i]! < 0) continue;
-    order[next[rank[i]!]!++] = i;
-    seen[slot[i]!] = 0;
+    if (rank[i] < 0) continue;
+    order[next[rank[i]]++] = i;
+    seen[slot[i]] = 0;
   }
   return { order, waveEnds };
 }
@@ -89,25 +89,25 @@ function stepWave(
   const standard = model?.manifest.scaler === 'standard';
   let n = 0;
   for (let w = from; w < to; w++) {
-    const i = order[w]!;
-    const slot = batch.slot[i]!;
+    const i = order[w];
+    const slot = batch.slot[i];
     if (batch.kind[i] === RowKind.control) {
       table.forgetForecast(slot);
       if (model !== undefined) startOver(core, model, slot);
       continue;
     }
     const base = slot * fields;
-    const value = values[i * inputs]!;
+    const value = values[i * inputs];
     stepped.expected[i] = meta[base + Field.expected]!;
-    if (meta[base + Field.source] === Source.model && value === value) score(meta, base, value);
-    windowBuffer.append(table, slot, batch.ts[i]!, values, i * inputs);
-    meta[base + Field.count] = meta[base + Field.count]! + 1;
+    if (meta[base + Field.source] === Source.model && value === value) score(core, base, value);
+    windowBuffer.append(table, slot, batch.ts[i], values, i * inputs);
+    meta[base + Field.count] = meta[base + Field.count] + 1;
     meta[base + Field.baseline] = features[i * inputs]!;
     if (model === undefined || table.generation[slot] !== model.generation) continue;
     for (let k = 0, scaleAt = base + Field.inputs + 1; k < inputs; k++, scaleAt += FIELDS_PER_INPUT) {
-      const raw = values[i * inputs + k]!;
+      const raw = values[i * inputs + k];
       if (standard && raw === raw) updateScale(meta, scaleAt, raw);
-      writeFeature(model, n, k, inputs, features[i * inputs + k]!, meta, scaleAt);
+      writeFeature(model, n, k, inputs, features[i * inputs + k], meta, scaleAt);
     }
     model.network.slots[n] = slot;
     n += 1;
@@ -131,14 +131,14 @@ function forecast(
   const outputs = model?.network.outputs;
   let n = 0;
   for (let w = from; w < to; w++) {
-    const i = order[w]!;
+    const i = order[w];
     if (batch.kind[i] === RowKind.control) continue;
-    const slot = batch.slot[i]!;
+    const slot = batch.slot[i];
     const base = slot * fields;
-    let prediction = meta[base + Field.baseline]!;
+    let prediction = meta[base + Field.baseline];
     let source: number = Source.baseline;
     if (model !== undefined && table.generation[slot] === model.generation) {
-      const y = toScale(model, outputs![n * outputSize]!, prediction, meta, base);
+      const y = toScale(model, outputs![n * outputSize], prediction, meta, base);
       if (Number.isFinite(y)) {
         prediction = y;
         source = Source.model;
@@ -161,9 +161,9 @@ function forecast(
 /** The network's output in the stream's own units; `baseline` is the last known value. */
 export function toScale(model: ModelSlot, y: number, baseline: number, meta: Float64Array, base: number): number {
   const { scaler, target } = model.manifest;
-  const scaled = scaler === 'none' ? y : y * meta[base + Field.inputs + 2]!;
+  const scaled = scaler === 'none' ? y : y * meta[base + Field.inputs + 2];
   if (target === 'difference') return baseline + scaled;
-  return scaler === 'none' ? scaled : meta[base + Field.inputs + 1]! + scaled;
+  return scaler === 'none' ? scaled : meta[base + Field.inputs + 1] + scaled;
 }
 
 /** Streams that the model has not stepped yet and that have history enough get their hidden state before this tick. */
@@ -179,12 +179,12 @@ function warmUpWave(
   const { table } = core;
   const slots: number[] = [];
   for (let w = from; w < to; w++) {
-    const i = order[w]!;
-    const slot = batch.slot[i]!;
+    const i = order[w];
+    const slot = batch.slot[i];
     if (
       batch.kind[i] === RowKind.tick &&
       table.generation[slot] !== model.generation &&
-      table.meta[slot * table.fields + Field.count]! >= model.manifest.warmUp
+      table.meta[slot * table.fields + Field.count] >= model.manifest.warmUp
     )
       slots.push(slot);
   }
@@ -196,12 +196,18 @@ function startOver(core: PipelineCore, model: ModelSlot, slot: number): void {
   if (model.manifest.warmUp === 0) core.table.generation[slot] = model.generation;
 }
 
-function score(meta: Float64Array, base: number, value: number): void {
-  const n = meta[base + Field.evaluations]! + 1;
+function score(core: PipelineCore, base: number, value: number): void {
+  const { evaluations, table } = core;
+  const { meta } = table;
+  const n = meta[base + Field.evaluations] + 1;
   const rate = Math.max(1 / n, ERROR_RATE);
-  const error = base + Field.modelError;
-  meta[error] = meta[error]! + rate * (Math.abs(value - meta[base + Field.expected]!) - meta[error]!);
-  const baseline = base + Field.baselineError;
-  meta[baseline] = meta[baseline]! + rate * (Math.abs(value - meta[base + Field.baseline]!) - meta[baseline]!);
+  const model = Math.abs(value - meta[base + Field.expected]);
+  const baseline = Math.abs(value - meta[base + Field.baseline]);
+  meta[base + Field.modelError] += rate * (model - meta[base + Field.modelError]);
+  meta[base + Field.baselineError] += rate * (baseline - meta[base + Field.baselineError]);
   meta[base + Field.evaluations] = n;
+  const scale = meta[base + Field.inputs + 2];
+  evaluations.count += 1;
+  evaluations.model += model / scale;
+  evaluations.baseline += baseline / scale;
 }

@@ -30,7 +30,7 @@ describe('StreamTable', () => {
           if (dirty && table.size < 30) table.dirty[slot] = 1;
           for (const [other, at] of model) {
             expect(table.find(other)).toBe(at);
-            // eslint-disable-next-line no-control-regex
+
             if (/^[\x00-\x7f]*$/.test(other)) expect(table.findAscii(ascii(other), 0, other.length)).toBe(at);
           }
           expect(table.size).toBe(model.size);

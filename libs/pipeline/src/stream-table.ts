@@ -83,14 +83,14 @@ export class StreamTable {
   /** The slot of the stream whose id is the ASCII text bytes[start, end), or -1. */
   findAscii(bytes: Uint8Array, start: number, end: number): number {
     let hash = SEED;
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, PRIME);
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], PRIME);
     hash = mix(hash);
     const length = end - start;
     for (let at = hash & this.mask; ; at = (at + 1) & this.mask) {
-      const slot = this.index[at]! - 1;
+      const slot = this.index[at] - 1;
       if (slot < 0) return -1;
       if (this.hashes[slot] !== hash) continue;
-      const id = this.ids[slot]!;
+      const id = this.ids[slot];
       if (id.length !== length) continue;
       let k = 0;
       while (k < length && id.charCodeAt(k) === bytes[start + k]) k += 1;
@@ -101,7 +101,7 @@ export class StreamTable {
   find(id: string): number {
     const hash = hashOf(id);
     for (let at = hash & this.mask; ; at = (at + 1) & this.mask) {
-      const slot = this.index[at]! - 1;
+      const slot = this.index[at] - 1;
       if (slot < 0) return -1;
       if (this.hashes[slot] === hash && this.ids[slot] === id) return this.touch(slot);
     }
@@ -185,11 +185,11 @@ export class StreamTable {
   }
 
   private remove(slot: number): void {
-    let at = this.hashes[slot]! & this.mask;
+    let at = this.hashes[slot] & this.mask;
     while (this.index[at] !== slot + 1) at = (at + 1) & this.mask;
     // Close the gap: later entries of the same probe run move up if their home allows it.
     for (let next = (at + 1) & this.mask; this.index[next] !== 0; next = (next + 1) & this.mask) {
-      const home = this.hashes[this.index[next]! - 1]! & this.mask;
+      const home = this.hashes[this.index[next] - 1] & this.mask;
       if (((next - home) & this.mask) >= ((next - at) & this.mask)) {
         this.index[at] = this.index[next]!;
         at = next;

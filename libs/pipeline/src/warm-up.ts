@@ -17,7 +17,7 @@ export async function loadWindowsToWarmUp(core: PipelineCore, batch: DecodedBatc
   if (model === undefined) return NONE;
   const slots = new Set<number>();
   for (let i = 0; i < batch.count; i++) {
-    const slot = batch.slot[i]!;
+    const slot = batch.slot[i];
     if (slot < 0 || batch.kind[i] !== RowKind.tick || table.generation[slot] === model.generation) continue;
     if (storedSegments(table, slot) > 0) slots.add(slot);
   }
@@ -29,11 +29,11 @@ export async function loadWindowsToWarmUp(core: PipelineCore, batch: DecodedBatc
 
 export async function readWindows(core: PipelineCore, slots: readonly number[]): Promise<Windows> {
   const { table } = core;
-  const stored = await core.ports.windows.read(slots.map((slot) => table.ids[slot]!));
+  const stored = await core.ports.windows.read(slots.map((slot) => table.ids[slot]));
   const width = 1 + core.spec.inputs.length;
   return new Map(
     slots.map((slot, k) => {
-      const rows = stored[k]!;
+      const rows = stored[k];
       const valid = storedSegments(table, slot) * SEGMENT_ROWS * width;
       return [slot, rows.subarray(Math.max(0, rows.length - valid))];
     }),
@@ -48,7 +48,7 @@ export function windowOf(
   width: number,
 ): Float64Array {
   const from = slot * table.tailStride;
-  const tail = table.tail.subarray(from, from + table.meta[slot * table.fields + Field.tailRows]! * width);
+  const tail = table.tail.subarray(from, from + table.meta[slot * table.fields + Field.tailRows] * width);
   if (stored === undefined || stored.length === 0) return tail.slice();
   const all = new Float64Array(stored.length + tail.length);
   all.set(stored);
@@ -86,26 +86,26 @@ export function replay(
   slots.forEach((slot, k) => {
     network.resetState(slot);
     table.generation[slot] = model.generation;
-    if (manifest.scaler === 'standard' && afterStep === undefined) setScale(table, slot, rows[k]!, width);
+    if (manifest.scaler === 'standard' && afterStep === undefined) setScale(table, slot, rows[k], width);
   });
   const last = slots.map(() => new Float64Array(inputs).fill(NaN));
   const steps = Math.max(0, ...rows.map((r) => r.length / width));
   for (let step = 0; step < steps; step++) {
     let n = 0;
     for (let k = 0; k < slots.length; k++) {
-      const row = rows[k]!;
+      const row = rows[k];
       if (step * width >= row.length) continue;
-      const slot = slots[k]!;
+      const slot = slots[k];
       network.slots[n] = slot;
       for (let input = 0; input < inputs; input++) {
-        const value = row[step * width + 1 + input]!;
-        if (value === value) last[k]![input] = value;
+        const value = row[step * width + 1 + input];
+        if (value === value) last[k][input] = value;
         writeFeature(
           model,
           n,
           input,
           inputs,
-          last[k]![input]!,
+          last[k][input],
           meta,
           slot * fields + Field.inputs + FIELDS_PER_INPUT * input + 1,
         );
@@ -137,7 +137,7 @@ export function writeFeature(
 function setScale(table: StreamTable, slot: number, rows: Float64Array, width: number): void {
   for (let input = 0; input < width - 1; input++) {
     const values: number[] = [];
-    for (let at = 1 + input; at < rows.length; at += width) values.push(rows[at]!);
+    for (let at = 1 + input; at < rows.length; at += width) values.push(rows[at]);
     const { centre, scale } = robustScale(values);
     const at = slot * table.fields + Field.inputs + FIELDS_PER_INPUT * input;
     table.meta[at + 1] = centre;
@@ -146,4 +146,4 @@ function setScale(table: StreamTable, slot: number, rows: Float64Array, width: n
 }
 
 const storedSegments = (table: StreamTable, slot: number): number =>
-  table.meta[slot * table.fields + Field.segments]! - table.meta[slot * table.fields + Field.voidSegments]!;
+  table.meta[slot * table.fields + Field.segments] - table.meta[slot * table.fields + Field.voidSegments];

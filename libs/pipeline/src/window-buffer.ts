@@ -16,10 +16,10 @@ export class WindowBuffer {
   append(table: StreamTable, slot: number, ts: number, values: Float64Array, at: number): void {
     const { meta, tail, fields, tailStride } = table;
     const base = slot * fields;
-    let rows = meta[base + Field.tailRows]!;
+    let rows = meta[base + Field.tailRows];
     if (rows === SEGMENT_ROWS) {
       this.push(table, slot);
-      meta[base + Field.segments] = meta[base + Field.segments]! + 1;
+      meta[base + Field.segments] = meta[base + Field.segments] + 1;
       rows = 0;
     }
     let target = slot * tailStride + rows * this.width;
@@ -49,6 +49,6 @@ export class WindowBuffer {
     const from = slot * table.tailStride;
     for (let k = 0; k < length; k++) this.rows[at + k] = table.tail[from + k]!;
     this.slots.push(slot);
-    this.sequences.push(table.meta[slot * table.fields + Field.segments]!);
+    this.sequences.push(table.meta[slot * table.fields + Field.segments]);
   }
 }

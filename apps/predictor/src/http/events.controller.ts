@@ -31,8 +31,8 @@ export class EventsController {
           if (stream !== undefined && outcomes.columns.stream[i] !== stream) continue;
           const json = Buffer.from(
             outcomes.bytes.buffer,
-            outcomes.bytes.byteOffset + outcomes.start[i]!,
-            outcomes.end[i]! - outcomes.start[i]!,
+            outcomes.bytes.byteOffset + outcomes.start[i],
+            outcomes.end[i] - outcomes.start[i],
           );
           text += `id: ${outcomes.records.offsets[i]}\nevent: prediction\ndata: ${json.toString()}\n\n`;
         }

@@ -96,7 +96,7 @@ function toJson(view: StreamView, service: PipelineService): StreamJson {
   return {
     ...rest,
     pipeline: service.name,
-    value: orNull(values[0]!),
-    values: Object.fromEntries(service.pipeline.spec.inputs.map((name, k) => [name, orNull(values[k]!)])),
+    value: orNull(values[0]),
+    values: Object.fromEntries(service.pipeline.spec.inputs.map((name, k) => [name, orNull(values[k])])),
   };
 }

@@ -42,13 +42,13 @@ export class TicksController {
   @ApiResponse({ status: 422, description: 'the one tick was dead-lettered: problem+json with its code' })
   async publish(@Req() request: Request, @Res() response: Response, @Query('topic') topic?: string): Promise<void> {
     const service =
-      topic === undefined ? this.services[0]! : this.services.find((s) => s.pipeline.spec.topics.includes(topic));
+      topic === undefined ? this.services[0] : this.services.find((s) => s.pipeline.spec.topics.includes(topic));
     if (service === undefined) throw new RiverrunError('TOPIC_NOT_FOUND', `no pipeline reads topic ${topic}`);
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const { kind, ranges } = splitBody(body, request.is('application/x-ndjson') !== false);
-    const records = toRecords(body, ranges, topic ?? service.pipeline.spec.topics[0]!, Date.now());
+    const records = toRecords(body, ranges, topic ?? service.pipeline.spec.topics[0], Date.now());
     const answers = ranges.length === 0 ? [] : await service.submit(records);
-    if (kind === 'one') return sendOne(response, answers[0]!);
+    if (kind === 'one') return sendOne(response, answers[0]);
     const outcomes = answers.map((answer) => ('json' in answer ? answer.json : JSON.stringify(answer)));
     if (kind === 'ndjson') {
       response.type('application/x-ndjson').send(outcomes.map((line) => `${line}\n`).join(''));

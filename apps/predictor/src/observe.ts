@@ -1,0 +1,33 @@
+/** Turns what a pipeline does into metrics, once a batch. */
+import type { Clock } from '#domain/ports';
+import type { Metrics } from '#telemetry/metrics';
+import type { PipelineService } from './pipeline-service.js';
+
+export function observeService(service: PipelineService, metrics: Metrics, clock: Clock): void {
+  const { pipeline } = service;
+  const topic = pipeline.spec.topics[0];
+  let loads = { ...pipeline.loads };
+  let evaluations = { ...pipeline.evaluations };
+  let swaps = service.swaps;
+  let model: string | undefined;
+  service.onOutcomes(({ outcomes, stages }) => {
+    metrics.batch(outcomes, { committedAt: clock.now(), stages });
+    metrics.lag({ topic, partition: 0, state: pipeline.position - pipeline.watermarkOffset });
+    metrics.hotStates(service.name, pipeline.hotStreams, pipeline.hotBytes);
+    metrics.stateLoads('store', pipeline.loads.store - loads.store);
+    metrics.stateLoads('new', pipeline.loads.new - loads.new);
+    loads = { ...pipeline.loads };
+    const scored = pipeline.evaluations.count - evaluations.count;
+    if (scored > 0) {
+      metrics.evaluations('model', scored, pipeline.evaluations.model - evaluations.model);
+      metrics.evaluations('persistence', scored, pipeline.evaluations.baseline - evaluations.baseline);
+      evaluations = { ...pipeline.evaluations };
+    }
+    for (; swaps < service.swaps; swaps++) metrics.modelSwapped();
+    if (pipeline.model !== undefined && pipeline.model.label !== model) {
+      const { name, version } = pipeline.model.manifest;
+      metrics.modelsInUse(service.name, [{ name, version, role: 'champion' }]);
+      model = pipeline.model.label;
+    }
+  });
+}
