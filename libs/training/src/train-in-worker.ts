@@ -24,7 +24,8 @@ export async function trainInWorker(
   { onProgress, signal }: TrainInWorkerOptions = {},
 ): Promise<TrainResult> {
   if (signal?.aborted === true) throw failed('Training was cancelled before it began');
-  const worker = new Worker(workerUrl, { resourceLimits: RESOURCE_LIMITS, name: 'riverrun-trainer' });
+  // Without the host's flags: the worker is built JavaScript, whatever conditions or loaders this thread was started with.
+  const worker = new Worker(workerUrl, { resourceLimits: RESOURCE_LIMITS, execArgv: [], name: 'riverrun-trainer' });
   let result: TrainResult | undefined;
   let failure: RiverrunError | undefined;
   const kill = (): void => void worker.terminate();
