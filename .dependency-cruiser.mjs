@@ -30,7 +30,7 @@ export default {
         room('rnn'),
         room('domain'),
         NODE,
-        npm('h5wasm', 'yauzl', '@types/yauzl', 'csv-parse', 'luxon', '@types/luxon', '@types/node'),
+        npm('h5wasm', 'yauzl', '@types/yauzl', 'luxon', '@types/luxon', '@types/node'),
       ]),
     ),
     {

@@ -48,8 +48,10 @@ export class StreamsController {
   @ApiParam({ name: 'id' })
   @ApiQuery({ name: 'pipeline', required: false })
   async show(@Param('id') id: string, @Query('pipeline') pipeline?: string): Promise<StreamJson> {
-    const service = this.serviceOf(pipeline);
-    return toJson(found(await service.pipeline.view(id), id), service);
+    return this.first(id, pipeline, async (service) => {
+      const view = await service.pipeline.view(id);
+      return view === undefined ? undefined : toJson(view, service);
+    });
   }
 
   @Get(':id/trace')
@@ -65,7 +67,21 @@ export class StreamsController {
     @Query('limit') limit = '20',
     @Query('pipeline') pipeline?: string,
   ): Promise<Trace> {
-    return found(await this.serviceOf(pipeline).pipeline.trace(id, integer('limit', limit, 1, 1000)), id);
+    const rows = integer('limit', limit, 1, 1000);
+    return this.first(id, pipeline, (service) => service.pipeline.trace(id, rows));
+  }
+
+  /** What `read` finds in the named pipeline, or in the first that has the stream. */
+  private async first<T>(
+    id: string,
+    pipeline: string | undefined,
+    read: (service: PipelineService) => Promise<T | undefined>,
+  ): Promise<T> {
+    for (const service of pipeline === undefined ? this.services : [this.serviceOf(pipeline)]) {
+      const result = await read(service);
+      if (result !== undefined) return result;
+    }
+    throw new RiverrunError('STREAM_NOT_FOUND', `there is no stream ${JSON.stringify(id)}`);
   }
 
   private serviceOf(name: string | undefined): PipelineService {
@@ -73,11 +89,6 @@ export class StreamsController {
     if (service === undefined) throw new RiverrunError('STREAM_NOT_FOUND', `there is no pipeline ${name}`);
     return service;
   }
-}
-
-function found<T>(value: T | undefined, id: string): T {
-  if (value === undefined) throw new RiverrunError('STREAM_NOT_FOUND', `there is no stream ${JSON.stringify(id)}`);
-  return value;
 }
 
 function integer(name: string, text: string, min: number, max: number): number {
