@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { ModelManifest } from '#domain/model';
+import { digestOf } from '#domain/model-digest';
 import { encodeModelFile } from '../../apps/cli/src/models/model-file.js';
 import { jsonLines, runCli, startCli } from '../support/run-cli.js';
 
@@ -262,25 +264,23 @@ function peakMiB(pid: number): number {
   }
 }
 
-const HALF = encodeModelFile({
-  manifest: {
-    format: 1,
-    name: 'half',
-    version: 7,
-    digest: '0'.repeat(64),
-    network: {
-      inputSize: 1,
-      layers: [
-        { type: 'simple_rnn', units: 1, activation: 'linear', useBias: false },
-        { type: 'dense', units: 1, activation: 'linear', useBias: false },
-      ],
-    },
-    scaler: 'none',
-    target: 'value',
-    warmUp: 0,
-    origin: 'imported',
-    pinned: true,
-    createdAt: '2024-01-01T00:00:00.000Z',
+const weights = Float32Array.of(1, 0.5, 2);
+const half: Omit<ModelManifest, 'digest'> = {
+  format: 1,
+  name: 'half',
+  version: 7,
+  network: {
+    inputSize: 1,
+    layers: [
+      { type: 'simple_rnn', units: 1, activation: 'linear', useBias: false },
+      { type: 'dense', units: 1, activation: 'linear', useBias: false },
+    ],
   },
-  weights: Float32Array.of(1, 0.5, 2),
-});
+  scaler: 'none',
+  target: 'value',
+  warmUp: 0,
+  origin: 'imported',
+  pinned: true,
+  createdAt: '2024-01-01T00:00:00.000Z',
+};
+const HALF = encodeModelFile({ manifest: { ...half, digest: digestOf(half, weights) }, weights });

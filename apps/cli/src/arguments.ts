@@ -1,9 +1,14 @@
 /** Reads option values; what is wrong becomes commander's one-line error. */
 import { InvalidArgumentError, type Command } from 'commander';
+import { MODEL_NAME } from '#domain/model-digest';
 
 /** What `action` handlers report to: a code, or undefined to go on in the background. */
 export type Done = (code: number | undefined) => void;
 export type AddCommand = (parent: Command, done: Done) => void;
+
+/** What stands below a command's help. */
+export const examples = (...lines: string[]): string =>
+  `\n${lines.length > 1 ? 'Examples' : 'Example'}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
 
 export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -45,6 +50,13 @@ export function modelName(text: string): NamedModel {
   const match = /^([^@/\\\s]{1,200})(?:@([1-9]\d{0,8}))?$/.exec(text);
   if (match === null) throw new InvalidArgumentError('Expected NAME or NAME@VERSION.');
   return { name: match[1], version: (match[2] as string | undefined) === undefined ? undefined : Number(match[2]) };
+}
+
+/** The name of a model that is to be: it becomes a folder's name. */
+export function newModelName(text: string): string {
+  if (!MODEL_NAME.test(text))
+    throw new InvalidArgumentError('Expected 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit.');
+  return text;
 }
 
 /** Rows of numbers: `1,2,3` is three steps of one input, `1,2;3,4` two steps of two. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { RiverrunError } from '#domain/errors';
-import type { AddCommand } from '../arguments.js';
+import { examples, type AddCommand } from '../arguments.js';
 
 /** Apps never import tests: a process of its own, which a benchmark wants anyway. */
 const BENCH = fileURLToPath(new URL('../../../../test/bench/main.js', import.meta.url));
@@ -13,7 +13,7 @@ export const addBench: AddCommand = (parent, done) => {
     .description('measure this machine (what npm run bench does)')
     .argument('[args...]', 'handed on to the benchmark')
     .allowUnknownOption()
-    .addHelpText('after', '\nExample:\n  $ riverrun bench')
+    .addHelpText('after', examples('riverrun bench'))
     .action(async (args: string[]) => {
       if (!existsSync(BENCH))
         throw new RiverrunError(

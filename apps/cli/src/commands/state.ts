@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { integer, url, type AddCommand } from '../arguments.js';
+import { examples, integer, url, type AddCommand } from '../arguments.js';
 import { EXIT, UsageError } from '../exit-codes.js';
 import { note, print, printJson, shortNumber, table } from '../output.js';
 import { getJson, postTicks } from '../service-client.js';
@@ -27,13 +27,13 @@ export const addState: AddCommand = (parent, done) => {
   const state = parent.command('state').description('the streams of a running service and what it remembers of them');
   state.addHelpText(
     'after',
-    '\nExamples:\n  $ riverrun state ls --limit 20\n  $ riverrun state show s12\n  $ riverrun state reset s12',
+    examples('riverrun state ls --limit 20', 'riverrun state show s12', 'riverrun state reset s12'),
   );
-  service(state.command('ls').description('streams, page by page'))
+  service(state.command('ls').description('streams, page by page'), 'ls --limit 20')
     .option('--limit <n>', 'how many', integer(1, 1_000_000), 100)
     .option('--cursor <id>', 'go on behind this stream')
     .action(async (options: Options) => done(await list(options)));
-  service(state.command('show').description('one stream').argument('<stream>')).action(
+  service(state.command('show').description('one stream').argument('<stream>'), 'show s12').action(
     async (stream: string, options: Options) => {
       const view = await getJson<Record<string, unknown>>(base(options), `/streams/${encodeURIComponent(stream)}`);
       await (options.json === true
@@ -44,6 +44,7 @@ export const addState: AddCommand = (parent, done) => {
   );
   service(
     state.command('reset').description('forget what the model remembers of a stream').argument('<stream>'),
+    'reset s12',
   ).action(async (stream: string, options: Options) => {
     const answer = await postTicks(base(options), JSON.stringify({ stream, control: 'reset' }), 'application/json');
     await (options.json === true ? printJson(JSON.parse(answer)) : print(`${stream} starts over`));
@@ -53,10 +54,11 @@ export const addState: AddCommand = (parent, done) => {
   later(state, 'import');
 };
 
-function service(command: Command): Command {
+function service(command: Command, example: string): Command {
   return command
     .option('--url <url>', 'the service (default: http://127.0.0.1:3000, or as the settings say)', url)
-    .option('--json', 'print one JSON document');
+    .option('--json', 'print one JSON document')
+    .addHelpText('after', examples(`riverrun state ${example}`));
 }
 
 const base = (options: { url?: string }): string => options.url ?? serviceUrl(settings());

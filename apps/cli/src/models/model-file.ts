@@ -1,7 +1,7 @@
 /** A model as one JSON file: `model export` writes it, everything that takes a model file reads it. */
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { RiverrunError } from '#domain/errors';
+import { digestOf } from '#domain/model-digest';
 import type { ModelArtifact, ModelDraft } from '#domain/model';
 
 interface ModelFile {
@@ -9,8 +9,6 @@ interface ModelFile {
   readonly manifest: ModelArtifact['manifest'];
   /** float32, little-endian, base64; in the order of weightShapes(manifest.network). */
   readonly weights: string;
-  /** Of the weights' bytes. */
-  readonly sha256: string;
 }
 
 const MARK = '"riverrun":"model"';
@@ -18,12 +16,7 @@ const MARK = '"riverrun":"model"';
 export function encodeModelFile({ manifest, weights }: ModelArtifact): string {
   const bytes = Buffer.alloc(4 * weights.length);
   weights.forEach((weight, i) => bytes.writeFloatLE(weight, 4 * i));
-  const file: ModelFile = {
-    riverrun: 'model',
-    manifest,
-    weights: bytes.toString('base64'),
-    sha256: sha256(bytes),
-  };
+  const file: ModelFile = { riverrun: 'model', manifest, weights: bytes.toString('base64') };
   return `${JSON.stringify(file)}\n`;
 }
 
@@ -44,14 +37,14 @@ export async function readModelFile(path: string): Promise<ReadModel | undefined
   } catch {
     throw corrupt('the file is cut off or was changed: it is not JSON');
   }
-  const { manifest, weights: base64, sha256: digest } = file;
-  if (typeof manifest !== 'object' || typeof base64 !== 'string') throw corrupt('manifest or weights are missing');
+  const { manifest, weights: base64 } = file;
+  if (typeof manifest !== 'object' || manifest === null || typeof base64 !== 'string')
+    throw corrupt('manifest or weights are missing');
   const bytes = Buffer.from(base64, 'base64');
-  if (sha256(bytes) !== digest) throw corrupt('the weights are not the ones that were exported');
-  const weights = new Float32Array(bytes.length / 4);
+  const weights = new Float32Array(bytes.length >> 2);
   for (let i = 0; i < weights.length; i++) weights[i] = bytes.readFloatLE(4 * i);
+  if (bytes.length % 4 !== 0 || digestOf(manifest, weights) !== manifest.digest)
+    throw corrupt('manifest and weights are not the ones that were exported: the digest differs');
   const { version: _, digest: __, format: ___, ...draft } = manifest;
   return { draft, weights };
 }
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -1,7 +1,7 @@
 /** Any model file as a draft for a registry. */
-import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { MemoryModelRegistry } from '#adapters/memory/memory-model-registry';
 import { errorMessage, RiverrunError } from '#domain/errors';
 import type { ModelArtifact, ModelDraft } from '#domain/model';
 import { note } from '../output.js';
@@ -32,12 +32,11 @@ export async function readModel(path: string, options: ImportOptions): Promise<R
   return { draft, weights: read.weights };
 }
 
-/** As above, as a model to use at once; the digest never leaves this process. */
+/** As above, checked and labelled as a registry does, without keeping it anywhere. */
 export async function readArtifact(path: string, options: ImportOptions): Promise<ModelArtifact> {
   const { draft, weights } = await readModel(path, options);
-  const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
-  const digest = createHash('sha256').update(JSON.stringify(draft)).update(bytes).digest('hex');
-  return { manifest: { ...draft, format: 1, version: 1, digest }, weights };
+  const registry = new MemoryModelRegistry();
+  return registry.load(await registry.publish(draft, weights));
 }
 
 async function readForeign(path: string): Promise<ReadModel> {
@@ -62,11 +61,10 @@ async function readForeign(path: string): Promise<ReadModel> {
 }
 
 async function mustExist(path: string): Promise<void> {
-  try {
-    await stat(path);
-  } catch (error) {
+  const found = await stat(path).catch((error: unknown) => {
     throw new RiverrunError('MODEL_FILE', `cannot read ${path}: ${errorMessage(error)}`, { cause: error });
-  }
+  });
+  if (!found.isFile()) throw new RiverrunError('MODEL_FILE', `${path} is not a file: name the model file itself`);
 }
 
 function checkVocabulary({ vocabulary, network }: ModelDraft, source: string): void {
@@ -84,12 +82,13 @@ function checkVocabulary({ vocabulary, network }: ModelDraft, source: string): v
     );
 }
 
-/** `My Model (2).keras` is called My-Model-2. */
+/** `My Model (2).keras` is called my-model-2. */
 export function nameOf(path: string): string {
   const name = basename(path)
     .replace(/\.(riverrun\.json|keras|h5|hdf5|json)$/i, '')
-    .replace(/[^A-Za-z0-9._-]+/g, '-')
-    .replace(/^[-._]+|[-._]+$/g, '')
-    .slice(0, 64);
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .slice(0, 64)
+    .replace(/^[-._]+|[-._]+$/g, '');
   return name === '' ? 'model' : name;
 }
