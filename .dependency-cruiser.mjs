@@ -21,7 +21,7 @@ export default {
       room('rnn'),
       room('domain'),
       npm('@tensorflow/[^/]+'),
-      '^(module|path|url|perf_hooks)$',
+      '^(module|path|url|perf_hooks|worker_threads)$',
     ]),
     only('config-imports-nothing', room('config'), [npm('zod', 'yaml'), '^(fs|path)$']),
     only('telemetry-imports-domain', room('telemetry'), [room('domain'), npm('prom-client')]),

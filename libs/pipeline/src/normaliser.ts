@@ -1,4 +1,4 @@
-/** Each stream's own scale. A robust start from its window (median and mean absolute deviation from it, outliers clipped), then one cheap step a tick. */
+/** Each stream's own scale. A robust start from its window, then one cheap step a tick. */
 
 /** Weight of a new tick: the scale follows a stream over some hundreds of ticks. */
 const RATE = 1 / 256;
@@ -8,22 +8,25 @@ const CLIP = 6;
 const MAD_TO_STD = 1.2533141373155003;
 /** And the median absolute deviation times this. */
 const MEDIAN_AD_TO_STD = 1.4826;
+const PULL = 5;
 /** Inputs to the network stay within +-LIMIT scales. */
 const LIMIT = 8;
 
-/** Centre and scale of the finite values among `values`: median, and the scaled median absolute deviation where it is not zero, else the clipped mean absolute
- *  deviation, else 1 (a constant stream). */
+/** Centre and scale of the finite values among `values`: their mean, and their scaled mean absolute deviation from it, after pulling outliers in to the median +-
+ *  PULL robust deviations. Where more than half of the values are equal, the most extreme tenth is left out instead; a constant stream has scale 1. */
 export function robustScale(values: readonly number[]): { centre: number; scale: number } {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
   if (sorted.length === 0) return { centre: 0, scale: 1 };
-  const centre = median(sorted);
-  const deviations = sorted.map((x) => Math.abs(x - centre)).sort((a, b) => a - b);
+  const middle = median(sorted);
+  const deviations = sorted.map((x) => Math.abs(x - middle)).sort((a, b) => a - b);
   const typical = MEDIAN_AD_TO_STD * median(deviations);
-  if (typical > 0) return { centre, scale: Math.max(typical, floorOf(centre)) };
-  // More than half of the values are equal. The most extreme tenth is left out, so that one wild value does not set the scale of a flat stream.
-  const kept = deviations.slice(0, Math.max(1, Math.ceil(0.9 * deviations.length)));
-  const mean = kept.reduce((sum, d) => sum + d, 0) / kept.length;
-  return { centre, scale: mean > 0 ? Math.max(MAD_TO_STD * mean, floorOf(centre)) : 1 };
+  if (typical > 0) {
+    const pulled = sorted.map((x) => Math.min(Math.max(x, middle - PULL * typical), middle + PULL * typical));
+    const centre = mean(pulled);
+    return { centre, scale: Math.max(MAD_TO_STD * mean(pulled.map((x) => Math.abs(x - centre))), floorOf(centre)) };
+  }
+  const scale = MAD_TO_STD * mean(deviations.slice(0, Math.max(1, Math.ceil(0.9 * deviations.length))));
+  return { centre: middle, scale: scale > 0 ? Math.max(scale, floorOf(middle)) : 1 };
 }
 
 /** Moves centre (meta[at]) and scale (meta[at + 1]) by one value. */
@@ -43,6 +46,8 @@ export function normalise(meta: Float64Array, at: number, value: number): number
 
 /** Below this, differences are rounding errors of the values themselves. */
 const floorOf = (centre: number): number => 1e-9 * Math.max(Math.abs(centre), 1e-3);
+
+const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
 
 function median(sorted: readonly number[]): number {
   const middle = sorted.length >> 1;

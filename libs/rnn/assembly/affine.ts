@@ -50,40 +50,7 @@ export function affine4(w: usize, bias: usize, panels: i32, pack: usize, rows: i
     let c1 = a1;
     let d0 = a0;
     let d1 = a1;
-    let v = pack;
-    while (v < lastPair) {
-      let w0 = v128.load(w);
-      let w1 = v128.load(w, 16);
-      let x = v128.load32_splat(v);
-      a0 = f32x4.add(a0, f32x4.mul(x, w0));
-      a1 = f32x4.add(a1, f32x4.mul(x, w1));
-      x = v128.load32_splat(v, 4);
-      b0 = f32x4.add(b0, f32x4.mul(x, w0));
-      b1 = f32x4.add(b1, f32x4.mul(x, w1));
-      x = v128.load32_splat(v, 8);
-      c0 = f32x4.add(c0, f32x4.mul(x, w0));
-      c1 = f32x4.add(c1, f32x4.mul(x, w1));
-      x = v128.load32_splat(v, 12);
-      d0 = f32x4.add(d0, f32x4.mul(x, w0));
-      d1 = f32x4.add(d1, f32x4.mul(x, w1));
-      w0 = v128.load(w, 32);
-      w1 = v128.load(w, 48);
-      x = v128.load32_splat(v, 16);
-      a0 = f32x4.add(a0, f32x4.mul(x, w0));
-      a1 = f32x4.add(a1, f32x4.mul(x, w1));
-      x = v128.load32_splat(v, 20);
-      b0 = f32x4.add(b0, f32x4.mul(x, w0));
-      b1 = f32x4.add(b1, f32x4.mul(x, w1));
-      x = v128.load32_splat(v, 24);
-      c0 = f32x4.add(c0, f32x4.mul(x, w0));
-      c1 = f32x4.add(c1, f32x4.mul(x, w1));
-      x = v128.load32_splat(v, 28);
-      d0 = f32x4.add(d0, f32x4.mul(x, w0));
-      d1 = f32x4.add(d1, f32x4.mul(x, w1));
-      w += 64;
-      v += 32;
-    }
-    if (v < packEnd) {
+    for (let v = pack; v < packEnd; v += 16) {
       const w0 = v128.load(w);
       const w1 = v128.load(w, 16);
       let x = v128.load32_splat(v);
@@ -113,22 +80,20 @@ export function affine4(w: usize, bias: usize, panels: i32, pack: usize, rows: i
   }
 }
 
-/** One stream, four panels at a time: again 8 sums, enough to hide the latency of the additions. */
+/** One stream, three panels at a time: 6 sums hide the latency of the additions, and with 8 the registers would not do. */
 export function affine1(w: usize, bias: usize, panels: i32, pack: usize, rows: i32, out: usize): void {
   const packEnd = pack + ((<usize>rows) << 2);
   const panelBytes = (<usize>rows) << 5;
-  for (; panels >= 4; panels -= 4) {
+  // Four are better done as two and two than as three and one.
+  for (; panels >= 3 && panels != 4; panels -= 3) {
     let a0 = v128.load(bias);
     let a1 = v128.load(bias, 16);
     let b0 = v128.load(bias, 32);
     let b1 = v128.load(bias, 48);
     let c0 = v128.load(bias, 64);
     let c1 = v128.load(bias, 80);
-    let d0 = v128.load(bias, 96);
-    let d1 = v128.load(bias, 112);
     let wb = w + panelBytes;
     let wc = wb + panelBytes;
-    let wd = wc + panelBytes;
     for (let v = pack; v < packEnd; v += 4) {
       const x = v128.load32_splat(v);
       a0 = f32x4.add(a0, f32x4.mul(x, v128.load(w)));
@@ -137,12 +102,9 @@ export function affine1(w: usize, bias: usize, panels: i32, pack: usize, rows: i
       b1 = f32x4.add(b1, f32x4.mul(x, v128.load(wb, 16)));
       c0 = f32x4.add(c0, f32x4.mul(x, v128.load(wc)));
       c1 = f32x4.add(c1, f32x4.mul(x, v128.load(wc, 16)));
-      d0 = f32x4.add(d0, f32x4.mul(x, v128.load(wd)));
-      d1 = f32x4.add(d1, f32x4.mul(x, v128.load(wd, 16)));
       w += 32;
       wb += 32;
       wc += 32;
-      wd += 32;
     }
     v128.store(out, a0);
     v128.store(out, a1, 16);
@@ -150,24 +112,42 @@ export function affine1(w: usize, bias: usize, panels: i32, pack: usize, rows: i
     v128.store(out, b1, 48);
     v128.store(out, c0, 64);
     v128.store(out, c1, 80);
-    v128.store(out, d0, 96);
-    v128.store(out, d1, 112);
-    w = wd;
-    out += 128;
-    bias += 128;
+    w = wc;
+    out += 96;
+    bias += 96;
   }
-  for (; panels > 0; panels--) {
+  for (; panels >= 2; panels -= 2) {
     let a0 = v128.load(bias);
     let a1 = v128.load(bias, 16);
+    let b0 = v128.load(bias, 32);
+    let b1 = v128.load(bias, 48);
+    let wb = w + panelBytes;
     for (let v = pack; v < packEnd; v += 4) {
       const x = v128.load32_splat(v);
       a0 = f32x4.add(a0, f32x4.mul(x, v128.load(w)));
       a1 = f32x4.add(a1, f32x4.mul(x, v128.load(w, 16)));
+      b0 = f32x4.add(b0, f32x4.mul(x, v128.load(wb)));
+      b1 = f32x4.add(b1, f32x4.mul(x, v128.load(wb, 16)));
       w += 32;
+      wb += 32;
     }
     v128.store(out, a0);
     v128.store(out, a1, 16);
-    out += 32;
-    bias += 32;
+    v128.store(out, b0, 32);
+    v128.store(out, b1, 48);
+    w = wb;
+    out += 64;
+    bias += 64;
   }
+  if (panels == 0) return;
+  let a0 = v128.load(bias);
+  let a1 = v128.load(bias, 16);
+  for (let v = pack; v < packEnd; v += 4) {
+    const x = v128.load32_splat(v);
+    a0 = f32x4.add(a0, f32x4.mul(x, v128.load(w)));
+    a1 = f32x4.add(a1, f32x4.mul(x, v128.load(w, 16)));
+    w += 32;
+  }
+  v128.store(out, a0);
+  v128.store(out, a1, 16);
 }

@@ -4,6 +4,11 @@ import { gruResetAfter, gruResetBefore, lstm, simpleRnn } from './recurrent';
 
 export { activate } from './activations';
 
+/** Up to here the memory holds the kernel's constants. */
+export function reserved(): usize {
+  return __heap_base;
+}
+
 // Places in OPERATIONS of src/simd-plan.ts.
 const COPY: i32 = 0;
 const SIMPLE_RNN: i32 = 1;

@@ -1,29 +1,30 @@
+import { Constant } from './constants';
+
 /** Float32 maths on four lanes. src/scalar-math.ts is the same, operation by operation, and says where each formula comes from.
  *  Every product is rounded before it is added: relaxed or fused operations would give other bits on other machines.
  *  (Static methods, because there a decorator is ordinary TypeScript and prettier can read the file.) */
 
 // Adding 1.5 * 2^23 rounds a small float to an integer (half to even) and leaves that integer in the low bits.
-const ROUNDER: f32 = 12582912.0;
 const ROUNDER_BITS: i32 = 0x4b400000;
 
 export class Lanes {
   /** e^r * 2^-n, 2^n left to the caller; `rounded` is n + ROUNDER. */
   @inline static expCore(x: v128, rounded: v128): v128 {
-    const n = f32x4.sub(rounded, f32x4.splat(ROUNDER));
-    let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
-    r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.1219444e-4)));
-    let p = f32x4.add(f32x4.mul(f32x4.splat(1.98756915e-4), r), f32x4.splat(1.3981999507e-3));
-    p = f32x4.add(f32x4.mul(p, r), f32x4.splat(8.3334519073e-3));
-    p = f32x4.add(f32x4.mul(p, r), f32x4.splat(4.1665795894e-2));
-    p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
-    p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
+    const n = f32x4.sub(rounded, Constant.rounder());
+    let r = f32x4.sub(x, f32x4.mul(n, Constant.ln2High()));
+    r = f32x4.sub(r, f32x4.mul(n, Constant.ln2Low()));
+    let p = f32x4.add(f32x4.mul(Constant.e7(), r), Constant.e6());
+    p = f32x4.add(f32x4.mul(p, r), Constant.e5());
+    p = f32x4.add(f32x4.mul(p, r), Constant.e4());
+    p = f32x4.add(f32x4.mul(p, r), Constant.e3());
+    p = f32x4.add(f32x4.mul(p, r), Constant.e2());
     p = f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r);
-    return f32x4.add(p, f32x4.splat(1));
+    return f32x4.add(p, Constant.one());
   }
 
   @inline static exp(value: v128): v128 {
     const x = f32x4.pmin(f32x4.pmax(value, f32x4.splat(-104)), f32x4.splat(89));
-    const rounded = f32x4.add(f32x4.mul(x, f32x4.splat(1.44269504)), f32x4.splat(ROUNDER));
+    const rounded = f32x4.add(f32x4.mul(x, Constant.log2E()), Constant.rounder());
     // 2^n in two factors: n reaches from -150 (denormals) to 128 (infinity), further than one exponent does.
     const n = i32x4.sub(rounded, i32x4.splat(ROUNDER_BITS));
     const half = i32x4.shr_s(n, 1);
@@ -33,26 +34,26 @@ export class Lanes {
   }
 
   @inline static sigmoid(value: v128): v128 {
-    const x = f32x4.pmin(f32x4.pmax(f32x4.neg(value), f32x4.splat(-87)), f32x4.splat(87));
-    const rounded = f32x4.add(f32x4.mul(x, f32x4.splat(1.44269504)), f32x4.splat(ROUNDER));
+    const x = f32x4.pmin(f32x4.pmax(f32x4.neg(value), Constant.sigmoidLow()), Constant.sigmoidHigh());
+    const rounded = f32x4.add(f32x4.mul(x, Constant.log2E()), Constant.rounder());
     const scale = i32x4.shl(i32x4.add(rounded, i32x4.splat(127)), 23);
     const e = f32x4.mul(Lanes.expCore(x, rounded), scale);
-    return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), e));
+    return f32x4.div(Constant.one(), f32x4.add(Constant.one(), e));
   }
 
   @inline static tanh(value: v128): v128 {
-    const x = f32x4.pmin(f32x4.pmax(value, f32x4.splat(-7.90531111)), f32x4.splat(7.90531111));
+    const x = f32x4.pmin(f32x4.pmax(value, Constant.tanhLow()), Constant.tanhHigh());
     const s = f32x4.mul(x, x);
-    let p = f32x4.add(f32x4.mul(f32x4.splat(-2.76076847742355e-16), s), f32x4.splat(2.00018790482477e-13));
-    p = f32x4.add(f32x4.mul(p, s), f32x4.splat(-8.60467152213735e-11));
-    p = f32x4.add(f32x4.mul(p, s), f32x4.splat(5.12229709037114e-8));
-    p = f32x4.add(f32x4.mul(p, s), f32x4.splat(1.48572235717979e-5));
-    p = f32x4.add(f32x4.mul(p, s), f32x4.splat(6.37261928875436e-4));
-    p = f32x4.add(f32x4.mul(p, s), f32x4.splat(4.89352455891786e-3));
-    let q = f32x4.add(f32x4.mul(f32x4.splat(1.19825839466702e-6), s), f32x4.splat(1.18534705686654e-4));
-    q = f32x4.add(f32x4.mul(q, s), f32x4.splat(2.268434632439e-3));
-    q = f32x4.add(f32x4.mul(q, s), f32x4.splat(4.89352518554385e-3));
-    const tiny = f32x4.lt(f32x4.abs(value), f32x4.splat(0.0004));
+    let p = f32x4.add(f32x4.mul(Constant.p13(), s), Constant.p11());
+    p = f32x4.add(f32x4.mul(p, s), Constant.p9());
+    p = f32x4.add(f32x4.mul(p, s), Constant.p7());
+    p = f32x4.add(f32x4.mul(p, s), Constant.p5());
+    p = f32x4.add(f32x4.mul(p, s), Constant.p3());
+    p = f32x4.add(f32x4.mul(p, s), Constant.p1());
+    let q = f32x4.add(f32x4.mul(Constant.q6(), s), Constant.q4());
+    q = f32x4.add(f32x4.mul(q, s), Constant.q2());
+    q = f32x4.add(f32x4.mul(q, s), Constant.q0());
+    const tiny = f32x4.lt(f32x4.abs(value), Constant.tiny());
     return v128.bitselect(value, f32x4.div(f32x4.mul(x, p), q), tiny);
   }
 

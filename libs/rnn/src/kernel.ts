@@ -5,10 +5,13 @@ import { wasm, type WasmMemory } from './wasm-api.js';
 export interface Kernel {
   run(records: number, layers: number, count: number): void;
   activate(id: number, from: number, to: number): void;
+  reserved(): number;
 }
 
 export const PAGE_BYTES = 65536;
 export const MAX_PAGES = 65536;
+/** The kernel's own constants lie below; at least `reserved()`, which kernel.spec.ts checks. */
+export const RESERVED_BYTES = 2048;
 
 let module: object | undefined;
 

@@ -1,4 +1,4 @@
-import { createMemory, instantiateKernel, PAGE_BYTES } from './kernel.js';
+import { createMemory, instantiateKernel, PAGE_BYTES, RESERVED_BYTES } from './kernel.js';
 import type { Implementation, Network, NetworkOptions } from './network.types.js';
 import { activationId, tanh } from './scalar-math.js';
 import { ScalarNetwork } from './scalar-network.js';
@@ -26,10 +26,10 @@ export function selectImplementation(): Implementation {
 function probe(): boolean {
   try {
     const memory = createMemory(PAGE_BYTES);
-    const values = new Float32Array(memory.buffer, 0, 4);
+    const values = new Float32Array(memory.buffer, RESERVED_BYTES, 4);
     const arguments_ = [-2, -1e-5, 0.75, 20];
     values.set(arguments_);
-    instantiateKernel(memory).activate(activationId('tanh'), 0, values.byteLength);
+    instantiateKernel(memory).activate(activationId('tanh'), RESERVED_BYTES, RESERVED_BYTES + values.byteLength);
     return arguments_.every((x, lane) => Object.is(values[lane], tanh(Math.fround(x))));
   } catch {
     return false;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bitsOf } from '../testing/streams.js';
 import { REFERENCE_ACTIVATIONS } from '../testing/reference.js';
-import { createMemory, instantiateKernel } from './kernel.js';
+import { createMemory, instantiateKernel, RESERVED_BYTES } from './kernel.js';
 import { activate, activationId, exp, log1p, softmax, tanh } from './scalar-math.js';
 import { ACTIVATIONS, type Activation } from './spec.js';
 
@@ -98,11 +98,11 @@ describe.each(ACTIVATIONS)('%s', (activation) => {
   it('gives the same bits in the SIMD kernel, for floats of every kind', () => {
     const values = Float32Array.from([...special, ...all, ...grid(-20, 20, 20_002)]);
     const size = values.length & ~3;
-    const memory = createMemory(size * 4);
-    const simd = new Float32Array(memory.buffer, 0, size);
+    const memory = createMemory(RESERVED_BYTES + size * 4);
+    const simd = new Float32Array(memory.buffer, RESERVED_BYTES, size);
     simd.set(values.subarray(0, size));
     const scalar = simd.slice();
-    instantiateKernel(memory).activate(activationId(activation), 0, size * 4);
+    instantiateKernel(memory).activate(activationId(activation), RESERVED_BYTES, RESERVED_BYTES + size * 4);
     activate(activation, scalar, 0, size);
     // NaN is made canonical where results leave a layer; here only that it is NaN counts.
     const [a, b] = [simd, scalar].map((v) => bitsOf(v.map((x) => (Number.isNaN(x) ? NaN : x))));

@@ -1,4 +1,5 @@
 /** Where everything lies in the kernel's memory, and the records that tell it so (assembly/layer.ts). */
+import { RESERVED_BYTES } from './kernel.js';
 import { splitWeights, type LayerWeights } from './layer-weights.js';
 import type { NetworkOptions } from './network.types.js';
 import { packDense, packRecurrent, panelsOf, type Packed } from './pack-weights.js';
@@ -47,7 +48,7 @@ const PANEL = 8;
 
 export function planNetwork(spec: NetworkSpec, weights: Float32Array, options: NetworkOptions): Plan {
   const { maxWave, capacity } = options;
-  let top = CACHE_LINE;
+  let top = RESERVED_BYTES;
   const reserve = (bytes: number): number => {
     const at = top;
     top = Math.ceil((at + bytes) / CACHE_LINE) * CACHE_LINE;

@@ -85,6 +85,8 @@ async function tfjsOutputs(spec: NetworkSpec, weights: Float32Array, series: Flo
 }
 
 beforeAll(async () => {
+  // Without its greeting.
+  tf.enableProdMode();
   await tf.setBackend('cpu');
 });
 

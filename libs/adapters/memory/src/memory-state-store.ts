@@ -47,12 +47,12 @@ export class MemoryStateStore implements StateStore, WindowStore {
         ),
       );
     for (let i = 0; i < ids.length; i++) {
-      if (start[i]! < 0) this.entries.delete(ids[i]!);
-      else this.entry(ids[i]!).state = bytes.slice(start[i], end[i]);
+      if (start[i] < 0) this.entries.delete(ids[i]);
+      else this.entry(ids[i]).state = bytes.slice(start[i], end[i]);
     }
     const length = SEGMENT_ROWS * segments.width;
     for (let k = 0; k < segments.count; k++) {
-      const kept = this.entry(ids[segments.owner[k]!]!).segments;
+      const kept = this.entry(ids[segments.owner[k]]).segments;
       kept.push(segments.rows.slice(k * length, (k + 1) * length));
       if (kept.length > (this.options.windowSegments ?? 32)) kept.shift();
     }

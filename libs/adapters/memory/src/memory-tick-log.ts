@@ -47,8 +47,8 @@ export class MemoryTickLog implements TickLog, TickAppender {
       await new Promise<void>((resolve) => (this.wakeReader = resolve));
     }
     if (this.closed) return null;
-    const batch = this.batches.find((b) => b.offsets[b.count - 1]! >= this.cursor)!;
-    const from = this.cursor - batch.offsets[0]!;
+    const batch = this.batches.find((b) => b.offsets[b.count - 1] >= this.cursor)!;
+    const from = this.cursor - batch.offsets[0];
     const slice = sliceBatch(batch, from, Math.min(batch.count, from + maxRecords));
     this.cursor += slice.count;
     this.wakeAllWriters();
@@ -64,9 +64,9 @@ export class MemoryTickLog implements TickLog, TickAppender {
           `outcomes begin at offset ${offsets[0]}, the log is committed up to ${this.committed}`,
         ),
       );
-    this.committed = offsets[count - 1]! + 1;
+    this.committed = offsets[count - 1] + 1;
     if (this.options.retain !== true) {
-      while (this.batches.length > 0 && this.batches[0]!.offsets[this.batches[0]!.count - 1]! < this.committed)
+      while (this.batches.length > 0 && this.batches[0].offsets[this.batches[0].count - 1] < this.committed)
         this.batches.shift();
       this.start = this.batches[0]?.offsets[0] ?? this.end;
     }
