@@ -1,0 +1,174 @@
+/** Models in a folder, shared by the service and the command line: <name>/<version>/{manifest.json, weights.bin}, and the champions in aliases/.
+ *  A version appears by one rename, an alias by one exclusive create: no locks, and a crash at any point leaves the former state. */
+import * as fs from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { RiverrunError, errorMessage } from '#domain/errors';
+import {
+  modelLabel,
+  type ModelArtifact,
+  type ModelDraft,
+  type ModelManifest,
+  type ModelReference,
+} from '#domain/model';
+import { MODEL_NAME, digestOf, validateModel, validateModelName } from '#domain/model-digest';
+import type { Aliases, ModelRegistry } from '#domain/ports';
+import { fileError } from './file-error.js';
+import { JsonGenerations } from './json-generations.js';
+
+type AliasFile = Record<string, { champion?: ModelReference; previous?: ModelReference }>;
+
+/** Not a valid model name, so no model can be in its way. */
+const ALIASES = '_aliases';
+
+export class FileModelRegistry implements ModelRegistry {
+  private readonly champions: JsonGenerations<AliasFile>;
+
+  constructor(private readonly folder: string) {
+    this.champions = new JsonGenerations(join(folder, ALIASES));
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- synchronous inside; a refusal must be a rejected promise
+  async publish(draft: ModelDraft, weights: Float32Array): Promise<ModelManifest> {
+    validateModelName(draft.name);
+    const home = join(this.folder, draft.name);
+    const temporary = join(home, `.new-${randomBytes(6).toString('hex')}`);
+    try {
+      fs.mkdirSync(temporary, { recursive: true });
+      fs.writeFileSync(
+        join(temporary, 'weights.bin'),
+        new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength),
+        { flush: true },
+      );
+      for (;;) {
+        const content = { ...draft, format: 1 as const, version: (this.versionsOf(draft.name).at(-1) ?? 0) + 1 };
+        validateModel(content, weights);
+        const manifest: ModelManifest = { ...content, digest: digestOf(content, weights) };
+        fs.writeFileSync(join(temporary, 'manifest.json'), JSON.stringify(manifest, null, 2) + '\n', { flush: true });
+        if (renamedTo(temporary, join(home, String(manifest.version)))) return manifest;
+      }
+    } catch (error) {
+      fs.rmSync(temporary, { recursive: true, force: true });
+      throw fileError(error, this.folder);
+    }
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async load(model: { readonly name: string; readonly version?: number | undefined }): Promise<ModelArtifact> {
+    const version = model.version ?? (MODEL_NAME.test(model.name) ? this.versionsOf(model.name).at(-1) : undefined);
+    if (version === undefined || !this.exists(model.name, version)) throw notFound(model);
+    const where = join(this.folder, model.name, String(version));
+    const corrupt = (what: string, cause?: unknown): RiverrunError =>
+      new RiverrunError('MODEL_CORRUPT', `model ${model.name}@${version} in ${where} is damaged: ${what}`, { cause });
+    try {
+      const manifest = readManifest(where);
+      if (manifest.name !== model.name || manifest.version !== version)
+        throw corrupt('its manifest is that of another model');
+      const bytes = fs.readFileSync(join(where, 'weights.bin'));
+      if (bytes.length % 4 !== 0) throw corrupt('weights.bin is cut off');
+      const weights = new Float32Array(bytes.length / 4);
+      new Uint8Array(weights.buffer).set(bytes);
+      validateModel(manifest, weights);
+      if (digestOf(manifest, weights) !== manifest.digest) throw corrupt('its digest does not match its content');
+      return { manifest, weights };
+    } catch (error) {
+      if (error instanceof RiverrunError && error.code === 'MODEL_CORRUPT') throw error;
+      throw corrupt(errorMessage(error), error);
+    }
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async list(): Promise<ModelManifest[]> {
+    const manifests: ModelManifest[] = [];
+    for (const name of this.entries(this.folder)
+      .filter((entry) => MODEL_NAME.test(entry))
+      .sort())
+      for (const version of this.versionsOf(name)) {
+        try {
+          manifests.push(readManifest(join(this.folder, name, String(version))));
+        } catch {
+          // A damaged model is reported by `load`; it must not hide the others.
+        }
+      }
+    return manifests;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async aliases(pipeline: string): Promise<Aliases> {
+    return aliasesIn(this.champions.read().value, pipeline);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async activate(pipeline: string, model: ModelReference, expected?: ModelReference | null): Promise<Aliases> {
+    if (!this.exists(model.name, model.version)) throw notFound(model);
+    const { name, version } = model;
+    try {
+      const file = this.champions.update((value) => {
+        const { champion, previous } = aliasesIn(value, pipeline);
+        if (expected !== undefined && label(champion) !== label(expected ?? undefined))
+          throw new RiverrunError(
+            'ALIAS_CHANGED',
+            `the champion of ${pipeline} is ${label(champion)}, not ${label(expected ?? undefined)}`,
+          );
+        const unchanged = champion?.name === name && champion.version === version;
+        const former = unchanged ? previous : champion;
+        return { ...value, [pipeline]: { champion: { name, version }, ...(former && { previous: former }) } };
+      });
+      return aliasesIn(file, pipeline);
+    } catch (error) {
+      throw fileError(error, this.folder);
+    }
+  }
+
+  private exists(name: string, version: number): boolean {
+    return (
+      MODEL_NAME.test(name) && Number.isSafeInteger(version) && fs.existsSync(join(this.folder, name, String(version)))
+    );
+  }
+
+  private versionsOf(name: string): number[] {
+    const versions = this.entries(join(this.folder, name)).filter((entry) => /^[1-9]\d{0,14}$/.test(entry));
+    return versions.map(Number).sort((a, b) => a - b);
+  }
+
+  private entries(folder: string): string[] {
+    try {
+      return fs.readdirSync(folder);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+      throw error;
+    }
+  }
+}
+
+function readManifest(where: string): ModelManifest {
+  const manifest: unknown = JSON.parse(fs.readFileSync(join(where, 'manifest.json'), 'utf8'));
+  if (typeof manifest !== 'object' || manifest === null) throw new TypeError('manifest.json is not an object');
+  return manifest as ModelManifest;
+}
+
+/** False if another process published that version first. */
+function renamedTo(from: string, to: string): boolean {
+  try {
+    fs.renameSync(from, to);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function aliasesIn(file: AliasFile | undefined, pipeline: string): Aliases {
+  const entry = file !== undefined && Object.hasOwn(file, pipeline) ? file[pipeline] : undefined;
+  return { champion: entry?.champion, previous: entry?.previous };
+}
+
+const label = (model: ModelReference | undefined): string => (model === undefined ? 'none' : modelLabel(model));
+
+const notFound = (model: { readonly name: string; readonly version?: number | undefined }): RiverrunError =>
+  new RiverrunError(
+    'MODEL_NOT_FOUND',
+    `there is no model ${model.name}${model.version === undefined ? '' : `@${model.version}`}: see \`riverrun model list\``,
+  );

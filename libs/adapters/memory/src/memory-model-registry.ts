@@ -1,0 +1,73 @@
+/** Models and aliases in memory: what `pipe`, backtests and tests use in place of a folder. */
+import { RiverrunError } from '#domain/errors';
+import {
+  modelLabel,
+  type ModelArtifact,
+  type ModelDraft,
+  type ModelManifest,
+  type ModelReference,
+} from '#domain/model';
+import { digestOf, validateModel, validateModelName } from '#domain/model-digest';
+import type { Aliases, ModelRegistry } from '#domain/ports';
+
+const NO_ALIASES: Aliases = { champion: undefined, previous: undefined };
+
+export class MemoryModelRegistry implements ModelRegistry {
+  private readonly versions = new Map<string, ModelArtifact[]>();
+  private readonly champions = new Map<string, Aliases>();
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- a refusal must be a rejected promise, not a thrown error
+  async publish(draft: ModelDraft, weights: Float32Array): Promise<ModelManifest> {
+    validateModelName(draft.name);
+    const stored = this.versions.get(draft.name) ?? [];
+    const content = { ...structuredClone(draft), format: 1 as const, version: stored.length + 1 };
+    const copy = weights.slice();
+    validateModel(content, copy);
+    const manifest = { ...content, digest: digestOf(content, copy) };
+    this.versions.set(draft.name, [...stored, { manifest, weights: copy }]);
+    return manifest;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async load(model: { readonly name: string; readonly version?: number | undefined }): Promise<ModelArtifact> {
+    const artifact = this.find(model);
+    return { manifest: artifact.manifest, weights: artifact.weights.slice() };
+  }
+
+  list(): Promise<ModelManifest[]> {
+    const names = [...this.versions.keys()].sort();
+    return Promise.resolve(names.flatMap((name) => this.versions.get(name)!.map((a) => a.manifest)));
+  }
+
+  aliases(pipeline: string): Promise<Aliases> {
+    return Promise.resolve(this.champions.get(pipeline) ?? NO_ALIASES);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async activate(pipeline: string, model: ModelReference, expected?: ModelReference | null): Promise<Aliases> {
+    const { name, version } = this.find(model).manifest;
+    const { champion } = this.champions.get(pipeline) ?? NO_ALIASES;
+    if (expected !== undefined && label(champion) !== label(expected ?? undefined))
+      throw new RiverrunError(
+        'ALIAS_CHANGED',
+        `the champion of ${pipeline} is ${label(champion)}, not ${label(expected ?? undefined)}`,
+      );
+    if (champion?.name === name && champion.version === version) return this.aliases(pipeline);
+    const aliases = { champion: { name, version }, previous: champion };
+    this.champions.set(pipeline, aliases);
+    return aliases;
+  }
+
+  private find(model: { readonly name: string; readonly version?: number | undefined }): ModelArtifact {
+    const stored = this.versions.get(model.name) ?? [];
+    const artifact = stored[(model.version ?? stored.length) - 1];
+    if (artifact === undefined)
+      throw new RiverrunError(
+        'MODEL_NOT_FOUND',
+        `there is no model ${model.name}${model.version === undefined ? '' : `@${model.version}`}`,
+      );
+    return artifact;
+  }
+}
+
+const label = (model: ModelReference | undefined): string => (model === undefined ? 'none' : modelLabel(model));
