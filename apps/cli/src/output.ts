@@ -3,12 +3,17 @@ import type { Writable } from 'node:stream';
 
 /** `riverrun … | head`: the reader has had enough. That is no error, and nobody is left to tell. */
 export function endQuietlyWhenNobodyReads(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(0);
-      throw error;
-    });
-  }
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', onOutputError);
+}
+
+/** A service does not end because nobody reads its log: what it does then is its own business. */
+export function leaveOutputAlone(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.off('error', onOutputError);
+}
+
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
 }
 
 /** Resolves once the bytes are out, so that a slow reader slows the writer down and the buffer may be reused. */

@@ -1,10 +1,13 @@
 import { Option } from 'commander';
 import { MemoryStateStore } from '#adapters/memory/memory-state-store';
+import type { Config } from '#config/config';
 import type { ModelArtifact } from '#domain/model';
 import { SEGMENT_ROWS } from '#domain/ports';
 import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
-import { DEFAULT_OPTIONS, type PipelineOptions } from '#pipeline/core';
+import { DEFAULT_OPTIONS } from '#pipeline/core';
 import { Pipeline } from '#pipeline/pipeline';
+import { bytesPerStream } from '#pipeline/stream-table';
+import { stateSize } from '#rnn/spec';
 import { names, type AddCommand } from '../arguments.js';
 import { EXIT, UsageError } from '../exit-codes.js';
 import { findModel } from '../models/find-model.js';
@@ -18,13 +21,8 @@ interface Options {
   scaler?: 'none' | 'standard';
 }
 
-/** A model that serves from the start needs only the history it warms up from. */
-const WINDOW = 64;
-const OPTIONS: Partial<PipelineOptions> = {
-  hotStreams: 1 << 17,
-  // There is no crash to come back from: states are put aside only to make room for other streams.
-  saveAfterMs: Infinity,
-};
+/** Rows of history kept, at least. A model that serves from the start needs only what it warms up from. */
+const LEAST_WINDOW = 64;
 
 export const addPipe: AddCommand = (parent, done) => {
   parent
@@ -64,14 +62,14 @@ async function pipe(options: Options): Promise<number> {
     ...DEFAULT_PIPELINE,
     name: 'pipe',
     inputs: options.inputs ?? DEFAULT_PIPELINE.inputs,
-    window: WINDOW,
+    window: Math.max(LEAST_WINDOW, 2 * (artifact?.manifest.warmUp ?? 0)),
   };
   const log = new StandardLog(process.stdin, process.stdout, process.stderr, {
     topic: spec.topics[0],
     maxRecords: DEFAULT_OPTIONS.maxBatch,
     maxRecordBytes: config.maxRecordBytes,
   });
-  const pipeline = await openPipeline(spec, log, artifact, config.maxRecordBytes);
+  const pipeline = await openPipeline(spec, log, artifact, config);
   while ((await pipeline.next()) !== null);
   return log.rejected === 0 ? EXIT.ok : EXIT.rejected;
 }
@@ -80,12 +78,18 @@ async function openPipeline(
   spec: PipelineSpec,
   log: StandardLog,
   artifact: ModelArtifact | undefined,
-  maxRecordBytes: number,
+  { hotBytes, maxRecordBytes }: Config,
 ): Promise<Pipeline> {
-  const states = new MemoryStateStore({ windowSegments: WINDOW / SEGMENT_ROWS });
+  const states = new MemoryStateStore({ windowSegments: Math.ceil(spec.window / SEGMENT_ROWS) });
   const ports = { log, states, windows: states, clock: Date };
+  const hidden = artifact === undefined ? 0 : stateSize(artifact.manifest.network);
   const pipeline = await Pipeline.open(spec, ports, () => Promise.reject(new Error('no stored model')), {
-    ...OPTIONS,
+    hotStreams: Math.max(
+      2 * DEFAULT_OPTIONS.maxBatch,
+      Math.floor(hotBytes / (bytesPerStream(spec.inputs.length) + 4 * hidden)),
+    ),
+    // There is no crash to come back from: states are put aside only to make room for other streams.
+    saveAfterMs: Infinity,
     maxRecordBytes,
   });
   if (artifact !== undefined) await pipeline.swapModel(artifact);

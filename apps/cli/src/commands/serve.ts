@@ -1,4 +1,5 @@
 import type { AddCommand } from '../arguments.js';
+import { leaveOutputAlone } from '../output.js';
 
 /** apps never import each other: the predictor is started the way `npm start` starts it, by the path of its entry. In this very process, so
  *  that signals, exit code and output are its own. */
@@ -18,6 +19,7 @@ Examples:
 Settings come from the environment: riverrun config print shows them.`,
     )
     .action(async () => {
+      leaveOutputAlone();
       await import(PREDICTOR.href);
       done(undefined);
     });
