@@ -1,0 +1,86 @@
+/** What the service sends: frames of GET /live, pages of GET /streams, traces of GET /streams/{id}/trace. */
+
+export type Source = 'model' | 'baseline';
+
+/** [ts in ms, actual value, the prediction that had been made for it, who had made it] */
+export type Point = [ts: number, value: number | null, expected: number | null, source: Source];
+
+export interface Validation {
+  readonly rows: number;
+  readonly mae: number;
+  readonly persistenceMae: number;
+}
+
+export interface ModelInfo {
+  readonly label: string;
+  readonly origin: 'trained' | 'imported';
+  readonly createdAt: string;
+  readonly cell: string | null;
+  readonly hidden: number | null;
+  readonly swaps: number;
+  readonly validation: Validation | null;
+}
+
+export interface TrainingInfo {
+  readonly state: 'waiting' | 'training' | 'idle' | 'off' | 'failed';
+  readonly progress: number;
+  readonly detail: string;
+  readonly lastTrainedAt: string | null;
+  readonly nextAt: number | null;
+}
+
+export interface Errors {
+  readonly source: Source;
+  readonly maeModel: number | null;
+  readonly maePersistence: number | null;
+}
+
+export interface StreamFrame extends Errors {
+  readonly id: string;
+  readonly group: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly ticks: number;
+  readonly next: { readonly targetTs: number | null; readonly prediction: number | null } | null;
+  readonly points: readonly Point[];
+}
+
+export interface Frame {
+  readonly now: number;
+  readonly ticksPerSecond: number;
+  readonly ticksTotal: number;
+  readonly deadLettersTotal: number;
+  readonly pipeline: string;
+  readonly problem: string | null;
+  readonly model: ModelInfo | null;
+  readonly training: TrainingInfo;
+  readonly streams: readonly StreamFrame[];
+}
+
+export interface StreamRow extends Errors {
+  readonly id: string;
+  readonly ticks: number;
+  readonly ts: number;
+  readonly value: number | null;
+  readonly prediction: number | null;
+}
+
+export interface StreamPage {
+  readonly streams: readonly StreamRow[];
+  readonly cursor: string | null;
+}
+
+export interface TraceRow {
+  readonly step: number;
+  readonly ts: number;
+  readonly input: number | string | null;
+  readonly memory: readonly number[];
+  readonly output: number | null;
+}
+
+export interface Trace {
+  readonly stream: string;
+  readonly model: string | null;
+  readonly exact: boolean;
+  readonly rows: readonly TraceRow[];
+}

@@ -1,0 +1,70 @@
+/** The points of one stream the page keeps, in the columns uPlot draws. */
+import type { Point, StreamFrame } from './protocol.js';
+
+export const MAX_POINTS = 600;
+
+export type Columns = [ts: number[], value: (number | null)[], expected: (number | null)[]];
+
+export class StreamBuffer {
+  private readonly points: Point[] = [];
+  private next: StreamFrame['next'] = null;
+
+  /** `first`: the points are the whole history, not what is new. */
+  take(frame: StreamFrame, first: boolean): void {
+    if (first) this.points.length = 0;
+    for (const point of frame.points) this.insert(point);
+    if (this.points.length > MAX_POINTS) this.points.splice(0, this.points.length - MAX_POINTS);
+    this.next = frame.next;
+  }
+
+  get size(): number {
+    return this.points.length;
+  }
+
+  get last(): Point | undefined {
+    return this.points.at(-1);
+  }
+
+  /** The forecast for the tick to come; a forecast the points have overtaken is old news. */
+  get forecast(): { ts: number | null; value: number } | undefined {
+    const { next, last } = this;
+    if (next === null || next.prediction === null) return undefined;
+    if (next.targetTs !== null && last !== undefined && next.targetTs < last[0]) return undefined;
+    return { ts: next.targetTs, value: next.prediction };
+  }
+
+  /** The newest `count` points, and after them the forecast for the tick to come. */
+  columns(count: number): Columns {
+    const from = Math.max(0, this.points.length - count);
+    const columns: Columns = [[], [], []];
+    for (let i = from; i < this.points.length; i++) {
+      const [ts, value, expected] = this.points[i];
+      columns[0].push(ts);
+      columns[1].push(value);
+      columns[2].push(expected);
+    }
+    const { forecast, last } = this;
+    if (forecast !== undefined && forecast.ts !== null && last !== undefined && forecast.ts > last[0]) {
+      columns[0].push(forecast.ts);
+      columns[1].push(null);
+      columns[2].push(forecast.value);
+    }
+    return columns;
+  }
+
+  /** Where a model took over from the baseline: timestamps of its first forecasts. */
+  takeovers(count: number): number[] {
+    const from = Math.max(1, this.points.length - count + 1);
+    const found: number[] = [];
+    for (let i = from; i < this.points.length; i++)
+      if (this.points[i][3] === 'model' && this.points[i - 1][3] === 'baseline') found.push(this.points[i][0]);
+    return found;
+  }
+
+  /** Ticks come in order but for rare ones; uPlot needs all of them in order. */
+  private insert(point: Point): void {
+    let at = this.points.length;
+    while (at > 0 && this.points[at - 1][0] > point[0]) at -= 1;
+    this.points.splice(at, 0, point);
+  }
+}
