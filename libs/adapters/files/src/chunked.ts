@@ -10,13 +10,13 @@ export class ChunkedFloats {
 
   get(i: number): number {
     const chunk = this.chunks[i >>> BITS];
-    return chunk === undefined ? this.empty : chunk[i & MASK]!;
+    return chunk === undefined ? this.empty : chunk[i & MASK];
   }
 
   set(i: number, value: number): void {
     const k = i >>> BITS;
     while (this.chunks.length <= k) this.chunks.push(new Float64Array(SIZE).fill(this.empty));
-    this.chunks[k]![i & MASK] = value;
+    this.chunks[k][i & MASK] = value;
   }
 }
 
@@ -27,12 +27,12 @@ export class ChunkedInts {
 
   get(i: number): number {
     const chunk = this.chunks[i >>> BITS];
-    return chunk === undefined ? this.empty : chunk[i & MASK]!;
+    return chunk === undefined ? this.empty : chunk[i & MASK];
   }
 
   set(i: number, value: number): void {
     const k = i >>> BITS;
     while (this.chunks.length <= k) this.chunks.push(new Int32Array(SIZE).fill(this.empty));
-    this.chunks[k]![i & MASK] = value;
+    this.chunks[k][i & MASK] = value;
   }
 }

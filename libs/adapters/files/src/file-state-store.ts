@@ -75,15 +75,15 @@ export class FileStateStore implements StateStore, WindowStore {
       size += padded(index.length(handle));
     });
     const bytes = new Uint8Array(size);
-    const lengths = known.map((i) => index.length(handles[i]!));
+    const lengths = known.map((i) => index.length(handles[i]));
     this.places.read(
-      known.map((i) => index.place(handles[i]!)),
+      known.map((i) => index.place(handles[i])),
       lengths,
       bytes,
       offsets,
     );
     const states: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(ids.length).fill(undefined);
-    known.forEach((i, k) => (states[i] = bytes.subarray(offsets[k]!, offsets[k]! + lengths[k]!)));
+    known.forEach((i, k) => (states[i] = bytes.subarray(offsets[k], offsets[k] + lengths[k])));
     return { handles, states };
   }
 
@@ -164,18 +164,18 @@ export class FileStateStore implements StateStore, WindowStore {
     const { ids, segments, next } = changes;
     const { writer, handles } = this;
     writer.begin(start);
-    writer.states(ids.length, (i) => ids[i]!, { ...changes, handles }, this.positions);
+    writer.states(ids.length, (i) => ids[i], { ...changes, handles }, this.positions);
     const { alive } = this;
     alive.length = 0;
     // A stream that goes takes its segments along.
-    for (let k = 0; k < segments.count; k++) if (changes.start[segments.owner[k]!]! >= 0) alive.push(k);
+    for (let k = 0; k < segments.count; k++) if (changes.start[segments.owner[k]] >= 0) alive.push(k);
     if (alive.length > 0) {
       if (this.segmentPositions.length < alive.length) this.segmentPositions = new Float64Array(2 * alive.length);
-      const owners = alive.map((k) => handles[segments.owner[k]!]!);
-      const sequences = alive.map((k) => segments.sequence[k]!);
+      const owners = alive.map((k) => handles[segments.owner[k]]);
+      const sequences = alive.map((k) => segments.sequence[k]);
       const bytes = new Uint8Array(segments.rows.buffer, segments.rows.byteOffset, segments.rows.byteLength);
       const each = SEGMENT_ROWS * segments.width * 8;
-      const rowsOf = (i: number): Uint8Array => bytes.subarray(alive[i]! * each, (alive[i]! + 1) * each);
+      const rowsOf = (i: number): Uint8Array => bytes.subarray(alive[i] * each, (alive[i] + 1) * each);
       writer.segments(alive.length, segments.width, owners, sequences, rowsOf, this.segmentPositions);
     }
     // The watermark comes last: without it, nothing of the above is ever looked at.
@@ -188,19 +188,19 @@ export class FileStateStore implements StateStore, WindowStore {
     const slot = this.places.slot(this.files.newest!);
     let removed = false;
     for (let i = 0; i < ids.length; i++) {
-      const handle = handles[i]!;
+      const handle = handles[i];
       if (handle < 0) continue;
-      if (start[i]! >= 0) index.setState(handle, placeOf(slot, positions[i]!), end[i]! - start[i]!);
+      if (start[i] >= 0) index.setState(handle, placeOf(slot, positions[i]), end[i] - start[i]);
       else {
         removed = true;
         index.removeState(handle);
       }
     }
     this.alive.forEach((k, i) =>
-      index.addSegment(handles[segments.owner[k]!]!, segments.sequence[k]!, placeOf(slot, this.segmentPositions[i]!)),
+      index.addSegment(handles[segments.owner[k]], segments.sequence[k], placeOf(slot, this.segmentPositions[i])),
     );
     // Only now: an id may be removed and written again in the same commit.
-    if (removed) for (let i = 0; i < ids.length; i++) if (start[i]! < 0 && handles[i]! >= 0) index.unbind(handles[i]!);
+    if (removed) for (let i = 0; i < ids.length; i++) if (start[i] < 0 && handles[i] >= 0) index.unbind(handles[i]);
   }
 
   /** A handle is a hint: it counts only while it still is the id's. */
@@ -210,9 +210,9 @@ export class FileStateStore implements StateStore, WindowStore {
       this.positions = new Float64Array(2 * ids.length);
     }
     for (let i = 0; i < ids.length; i++) {
-      const id = ids[i]!;
-      if (this.index.ids[handles[i]!] === id) this.handles[i] = handles[i]!;
-      else this.handles[i] = start[i]! < 0 ? (this.index.find(id) ?? -1) : this.index.handle(id);
+      const id = ids[i];
+      if (this.index.ids[handles[i]] === id) this.handles[i] = handles[i]!;
+      else this.handles[i] = start[i] < 0 ? (this.index.find(id) ?? -1) : this.index.handle(id);
     }
   }
 
@@ -256,7 +256,7 @@ export class FileStateStore implements StateStore, WindowStore {
       const view = new SegmentsView(payload);
       this.setWidth(view.width);
       for (let k = 0; k < view.count; k++)
-        index.addSegment(view.handles[k]!, view.sequences[k]!, placeOf(slot, position + view.start(k)));
+        index.addSegment(view.handles[k], view.sequences[k], placeOf(slot, position + view.start(k)));
     } else if (kind === StateFrame.watermark)
       this.watermark = JSON.parse(Buffer.from(payload).toString('utf8')) as Watermark;
   }

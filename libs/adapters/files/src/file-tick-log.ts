@@ -112,7 +112,7 @@ export class FileTickLog implements TickLog, TickAppender {
     this.mustBeOpen();
     const { count, offsets } = outcomes.records;
     if (count === 0) return;
-    const committed = offsets[count - 1]! + 1;
+    const committed = offsets[count - 1] + 1;
     if (offsets[0] !== this.committed || committed > this.end)
       throw new RiverrunError(
         'LOG_RANGE',
@@ -227,10 +227,10 @@ export class FileTickLog implements TickLog, TickAppender {
     this.rest = undefined;
     this.cursor = offset;
     let first = this.unread.first;
-    if (first !== undefined && offset < first.offsets[0]!) this.unread.clear();
+    if (first !== undefined && offset < first.offsets[0]) this.unread.clear();
     else
-      for (; first !== undefined && first.offsets[0]! < offset; first = this.unread.first)
-        this.unread.take(Math.min(first.count, offset - first.offsets[0]!));
+      for (; first !== undefined && first.offsets[0] < offset; first = this.unread.first)
+        this.unread.take(Math.min(first.count, offset - first.offsets[0]));
   }
 
   /** The next records, at most `count`: those at hand without copying. */
@@ -244,7 +244,7 @@ export class FileTickLog implements TickLog, TickAppender {
     if (this.rest === undefined) {
       this.scanner ??= new RecordScanner(this.parts, this.cursor);
       const batch = decodeRecords(this.scanner.next(), this.options.topic ?? 'ticks', this.options.partition ?? 0);
-      this.rest = sliceBatch(batch, this.cursor - batch.offsets[0]!, batch.count);
+      this.rest = sliceBatch(batch, this.cursor - batch.offsets[0], batch.count);
     }
     const taken = sliceBatch(this.rest, 0, Math.min(count, this.rest.count));
     this.rest = taken.count < this.rest.count ? sliceBatch(this.rest, taken.count, this.rest.count) : undefined;
@@ -263,7 +263,7 @@ export class FileTickLog implements TickLog, TickAppender {
       this.letters.length - drop > most ||
       (this.letterBytes > DEAD_LETTER_BYTES && this.letters.length - drop > 1)
     )
-      this.letterBytes -= size(this.letters[drop++]!);
+      this.letterBytes -= size(this.letters[drop++]);
     if (drop > 0) this.letters = this.letters.slice(drop);
   }
 
@@ -274,8 +274,8 @@ export class FileTickLog implements TickLog, TickAppender {
     const most = this.options.retainBytes ?? 256 * 1024 ** 2;
     while (
       this.parts.length > 1 &&
-      this.parts[1]!.base <= needed &&
-      this.files.totalBytes - this.files.files[0]!.bytes >= most
+      this.parts[1].base <= needed &&
+      this.files.totalBytes - this.files.files[0].bytes >= most
     ) {
       this.parts.shift();
       this.files.removeOldest();

@@ -3,12 +3,12 @@ import type { RecordBatch } from '#domain/record-batch';
 /** Batches that follow one another as one; their bytes are copied once. */
 export function mergeBatches(batches: readonly RecordBatch[]): RecordBatch {
   const [first] = batches;
-  if (batches.length === 1) return first!;
+  if (batches.length === 1) return first;
   const ranges = batches.map(usedRange);
   const count = batches.reduce((sum, batch) => sum + batch.count, 0);
   const merged = {
-    topic: first!.topic,
-    partition: first!.partition,
+    topic: first.topic,
+    partition: first.partition,
     count,
     bytes: new Uint8Array(ranges.reduce((sum, [low, high]) => sum + high - low, 0)),
     keyStart: new Int32Array(count),
@@ -21,18 +21,18 @@ export function mergeBatches(batches: readonly RecordBatch[]): RecordBatch {
   let row = 0;
   let at = 0;
   batches.forEach((batch, b) => {
-    const [low, high] = ranges[b]!;
+    const [low, high] = ranges[b];
     merged.bytes.set(batch.bytes.subarray(low, high), at);
     merged.timestamps.set(batch.timestamps, row);
     merged.offsets.set(batch.offsets, row);
     const shift = at - low;
     for (let i = 0; i < batch.count; i++, row++) {
-      const key = batch.keyStart[i]!;
-      const value = batch.valueStart[i]!;
+      const key = batch.keyStart[i];
+      const value = batch.valueStart[i];
       merged.keyStart[row] = key < 0 ? -1 : key + shift;
-      merged.keyEnd[row] = key < 0 ? -1 : batch.keyEnd[i]! + shift;
+      merged.keyEnd[row] = key < 0 ? -1 : batch.keyEnd[i] + shift;
       merged.valueStart[row] = value < 0 ? -1 : value + shift;
-      merged.valueEnd[row] = value < 0 ? -1 : batch.valueEnd[i]! + shift;
+      merged.valueEnd[row] = value < 0 ? -1 : batch.valueEnd[i] + shift;
     }
     at += high - low;
   });
@@ -44,13 +44,13 @@ export function usedRange({ count, keyStart, keyEnd, valueStart, valueEnd }: Rec
   let low = Infinity;
   let high = 0;
   for (let i = 0; i < count; i++) {
-    if (keyStart[i]! >= 0) {
-      low = Math.min(low, keyStart[i]!);
-      high = Math.max(high, keyEnd[i]!);
+    if (keyStart[i] >= 0) {
+      low = Math.min(low, keyStart[i]);
+      high = Math.max(high, keyEnd[i]);
     }
-    if (valueStart[i]! >= 0) {
-      low = Math.min(low, valueStart[i]!);
-      high = Math.max(high, valueEnd[i]!);
+    if (valueStart[i] >= 0) {
+      low = Math.min(low, valueStart[i]);
+      high = Math.max(high, valueEnd[i]);
     }
   }
   return low < high ? [low, high] : [0, 0];

@@ -144,9 +144,9 @@ export class SegmentFiles {
 
   removeOldest(): void {
     const [file] = this.files.splice(0, 1);
-    fs.closeSync(file!.fd);
-    this.unsynced.delete(file!);
-    fs.rmSync(file!.path, { force: true });
+    fs.closeSync(file.fd);
+    this.unsynced.delete(file);
+    fs.rmSync(file.path, { force: true });
   }
 
   get syncFailed(): boolean {

@@ -21,16 +21,16 @@ export class SegmentRings {
     const next = this.nextOf.get(ring);
     // Older than what is kept.
     if (sequence < next - this.capacity) return false;
-    const slab = this.slabs[Math.floor(ring / SLAB)]!;
+    const slab = this.slabs[Math.floor(ring / SLAB)];
     const at = (ring % SLAB) * this.capacity;
     // After a gap, what lies in the slots between is older than what is kept.
     for (let between = Math.max(next, sequence - this.capacity + 1); between <= sequence; between++) {
       const slot = at + (between % this.capacity);
-      if (slab[slot]! >= 0) dead(slab[slot]!);
+      if (slab[slot] >= 0) dead(slab[slot]);
       slab[slot] = -1;
     }
     const slot = at + (sequence % this.capacity);
-    if (slab[slot]! >= 0) dead(slab[slot]!);
+    if (slab[slot] >= 0) dead(slab[slot]);
     slab[slot] = place;
     if (sequence >= next) this.nextOf.set(ring, sequence + 1);
     return true;
@@ -40,18 +40,18 @@ export class SegmentRings {
   isAt(handle: number, sequence: number, place: number): boolean {
     const ring = this.ringOf.get(handle);
     if (ring < 0 || sequence < this.nextOf.get(ring) - this.capacity) return false;
-    return this.slabs[Math.floor(ring / SLAB)]![(ring % SLAB) * this.capacity + (sequence % this.capacity)] === place;
+    return this.slabs[Math.floor(ring / SLAB)][(ring % SLAB) * this.capacity + (sequence % this.capacity)] === place;
   }
 
   /** The places of the handle's segments, oldest first, without a gap up to the youngest. */
   places(handle: number): number[] {
     const ring = this.ringOf.get(handle);
     if (ring < 0) return [];
-    const slab = this.slabs[Math.floor(ring / SLAB)]!;
+    const slab = this.slabs[Math.floor(ring / SLAB)];
     const places: number[] = [];
     const next = this.nextOf.get(ring);
     for (let sequence = next - 1; sequence >= 0 && sequence >= next - this.capacity; sequence--) {
-      const place = slab[(ring % SLAB) * this.capacity + (sequence % this.capacity)]!;
+      const place = slab[(ring % SLAB) * this.capacity + (sequence % this.capacity)];
       if (place < 0) break;
       places.push(place);
     }
@@ -63,7 +63,7 @@ export class SegmentRings {
     const ring = this.ringOf.get(handle);
     if (ring < 0) return;
     const at = (ring % SLAB) * this.capacity;
-    const slots = this.slabs[Math.floor(ring / SLAB)]!.subarray(at, at + this.capacity);
+    const slots = this.slabs[Math.floor(ring / SLAB)].subarray(at, at + this.capacity);
     for (const place of slots) if (place >= 0) dead(place);
     slots.fill(-1);
     this.nextOf.set(ring, 0);

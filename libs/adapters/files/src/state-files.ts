@@ -43,25 +43,26 @@ export class StateFiles {
 
   /** Reads `lengths[k]` bytes at `places[k]` into `target` at `offsets[k]`; neighbours in one go. */
   read(places: ArrayLike<number>, lengths: ArrayLike<number>, target: Uint8Array, offsets: ArrayLike<number>): void {
-    const order = Array.from({ length: places.length }, (_, k) => k).sort((a, b) => places[a]! - places[b]!);
+    const order = Array.from({ length: places.length }, (_, k) => k).sort((a, b) => places[a] - places[b]);
     for (let from = 0; from < order.length;) {
-      const start = places[order[from]!]!;
-      let end = start + lengths[order[from]!]!;
+      const start = places[order[from]];
+      let end = start + lengths[order[from]];
       let to = from + 1;
       for (; to < order.length; to++) {
-        const place = places[order[to]!]!;
-        const reach = place + lengths[order[to]!]!;
+        const place = places[order[to]];
+        const reach = place + lengths[order[to]];
         if (place - end > GAP || reach - start > READ || slotOf(place) !== slotOf(start)) break;
-        end = reach;
+        // A record without bytes has the place of the one behind it.
+        end = Math.max(end, reach);
       }
-      if (to === from + 1) this.readExactly(start, target, offsets[order[from]!]!, end - start);
+      if (to === from + 1) this.readExactly(start, target, offsets[order[from]], end - start);
       else {
         if (this.scratch.length < end - start) this.scratch = new Uint8Array(end - start);
         this.readExactly(start, this.scratch, 0, end - start);
         for (let j = from; j < to; j++) {
-          const k = order[j]!;
-          const at = places[k]! - start;
-          target.set(this.scratch.subarray(at, at + lengths[k]!), offsets[k]);
+          const k = order[j];
+          const at = places[k] - start;
+          target.set(this.scratch.subarray(at, at + lengths[k]), offsets[k]);
         }
       }
       from = to;
@@ -74,7 +75,7 @@ export class StateFiles {
     let scanned = 0;
     let moved = 0;
     while (scanned < 4 * budget && moved < budget && this.compactionIsDue()) {
-      const file = this.files.files[this.drained]!;
+      const file = this.files.files[this.drained];
       this.reader ??= new FrameReader(file.fd, 0, file.bytes, LEAST_STEP);
       const before = this.reader.position;
       const frame = this.index.live[this.slot(file)] === 0 ? undefined : this.reader.next();
@@ -98,7 +99,7 @@ export class StateFiles {
     const { files, fileBytes } = this.files;
     if (files.length - this.drained < 2) return false;
     let total = 0;
-    for (let i = this.drained; i < files.length; i++) total += files[i]!.bytes;
+    for (let i = this.drained; i < files.length; i++) total += files[i].bytes;
     return total > 2 * this.index.liveBytes + fileBytes;
   }
 
@@ -122,9 +123,9 @@ export class StateFiles {
     if (handles.length === 0) return 0;
     const positions = new Float64Array(handles.length);
     return this.move(writer, watermark, () => {
-      writer.states(handles.length, (i) => index.ids[handles[i]!]!, { handles, bytes: payload, start, end }, positions);
+      writer.states(handles.length, (i) => index.ids[handles[i]]!, { handles, bytes: payload, start, end }, positions);
       return (newest) =>
-        handles.forEach((handle, i) => index.setState(handle, placeOf(newest, positions[i]!), end[i]! - start[i]!));
+        handles.forEach((handle, i) => index.setState(handle, placeOf(newest, positions[i]), end[i] - start[i]));
     });
   }
 
@@ -139,18 +140,17 @@ export class StateFiles {
     const view = new SegmentsView(payload);
     const alive: number[] = [];
     for (let k = 0; k < view.count; k++)
-      if (index.segmentIsAt(view.handles[k]!, view.sequences[k]!, placeOf(slot, position + view.start(k))))
-        alive.push(k);
+      if (index.segmentIsAt(view.handles[k], view.sequences[k], placeOf(slot, position + view.start(k)))) alive.push(k);
     if (alive.length === 0) return 0;
-    const handles = alive.map((k) => view.handles[k]!);
-    const sequences = alive.map((k) => view.sequences[k]!);
+    const handles = alive.map((k) => view.handles[k]);
+    const sequences = alive.map((k) => view.sequences[k]);
     const rowsOf = (i: number): Uint8Array =>
-      payload.subarray(view.start(alive[i]!), view.start(alive[i]!) + view.segmentBytes);
+      payload.subarray(view.start(alive[i]), view.start(alive[i]) + view.segmentBytes);
     const positions = new Float64Array(alive.length);
     return this.move(writer, watermark, () => {
       writer.segments(alive.length, view.width, handles, sequences, rowsOf, positions);
       return (newest) =>
-        handles.forEach((handle, i) => index.addSegment(handle, sequences[i]!, placeOf(newest, positions[i]!)));
+        handles.forEach((handle, i) => index.addSegment(handle, sequences[i], placeOf(newest, positions[i])));
     });
   }
 
@@ -175,7 +175,7 @@ export class StateFiles {
     this.drained += 1;
     void this.files.sync().then(() => {
       if (this.files.syncFailed || this.files.files.length < 2) return;
-      const file = this.files.files[0]!;
+      const file = this.files.files[0];
       const slot = this.slot(file);
       this.slots[slot] = undefined;
       this.slotByFile.delete(file);

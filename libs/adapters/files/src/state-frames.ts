@@ -46,7 +46,7 @@ export class StateWriter {
       let size = FRAME_HEADER + 16;
       let to = from;
       for (; to < count && (to === from || size < FRAME_TARGET); to++)
-        size += 12 + 2 * idOf(to).length + Math.max(0, columns.end[to]! - columns.start[to]!);
+        size += 12 + 2 * idOf(to).length + Math.max(0, columns.end[to] - columns.start[to]);
       this.statesFrame(from, to, size, idOf, columns, positions);
       from = to;
     }
@@ -104,13 +104,13 @@ export class StateWriter {
     const base = this.room(size + 8) + FRAME_HEADER;
     const { buffer, words } = this;
     let n = 0;
-    for (let i = from; i < to; i++) if (handles[i]! >= 0) n++;
+    for (let i = from; i < to; i++) if (handles[i] >= 0) n++;
     const columns = (base >> 2) + 2;
     const idsAt = base + 8 + 12 * n;
     let at = idsAt;
     let row = columns;
     for (let i = from; i < to; i++) {
-      if (handles[i]! < 0) continue;
+      if (handles[i] < 0) continue;
       const id = idOf(i);
       const before = at;
       let wide = 0;
@@ -128,7 +128,7 @@ export class StateWriter {
         }
       }
       words[row] = handles[i]!;
-      words[row + n] = start[i]! < 0 ? REMOVED : end[i]! - start[i]!;
+      words[row + n] = start[i] < 0 ? REMOVED : end[i] - start[i];
       words[row + 2 * n] = (at - before + wide) >>> 0;
       row += 1;
     }
@@ -139,7 +139,7 @@ export class StateWriter {
     let runFrom = 0;
     let runTo = 0;
     for (let i = from; i < to; i++) {
-      if (handles[i]! < 0 || start[i]! < 0) continue;
+      if (handles[i] < 0 || start[i] < 0) continue;
       if (start[i] !== runTo) {
         if (runTo > runFrom) buffer.set(bytes.subarray(runFrom, runTo), at);
         at += runTo - runFrom;
@@ -186,16 +186,16 @@ export class StatesView {
   constructor(readonly payload: Uint8Array) {
     const [count, idBytes] = new Uint32Array(payload.buffer, payload.byteOffset, 2);
     this.count = count!;
-    this.words = new Uint32Array(payload.buffer, payload.byteOffset + 8, 3 * count!);
-    this.idAt = 8 + 12 * count!;
-    this.stateAt = this.idAt + idBytes!;
+    this.words = new Uint32Array(payload.buffer, payload.byteOffset + 8, 3 * count);
+    this.idAt = 8 + 12 * count;
+    this.stateAt = this.idAt + idBytes;
   }
 
   next(): boolean {
-    if (this.row >= 0) this.idAt += this.words[2 * this.count + this.row]! & 0x7fffffff;
+    if (this.row >= 0) this.idAt += this.words[2 * this.count + this.row] & 0x7fffffff;
     this.row += 1;
     if (this.row >= this.count) return false;
-    const length = this.words[this.count + this.row]!;
+    const length = this.words[this.count + this.row];
     this.start = this.stateAt;
     this.length = length === REMOVED ? -1 : length;
     if (length !== REMOVED) this.stateAt += length;
@@ -203,10 +203,10 @@ export class StatesView {
   }
 
   get handle(): number {
-    return this.words[this.row]!;
+    return this.words[this.row];
   }
   get id(): string {
-    const length = this.words[2 * this.count + this.row]!;
+    const length = this.words[2 * this.count + this.row];
     const { buffer, byteOffset } = this.payload;
     const bytes = Buffer.from(buffer, byteOffset + this.idAt, length & 0x7fffffff);
     return bytes.toString((length & WIDE) === 0 ? 'latin1' : 'utf16le');
@@ -226,10 +226,10 @@ export class SegmentsView {
     const [count, width] = new Uint32Array(payload.buffer, payload.byteOffset, 2);
     this.count = count!;
     this.width = width!;
-    this.segmentBytes = SEGMENT_ROWS * width! * 8;
+    this.segmentBytes = SEGMENT_ROWS * width * 8;
     this.sequences = new Float64Array(payload.buffer, payload.byteOffset + 8, count);
-    this.handles = new Uint32Array(payload.buffer, payload.byteOffset + 8 + 8 * count!, count);
-    this.rowsAt = padded(8 + 12 * count!);
+    this.handles = new Uint32Array(payload.buffer, payload.byteOffset + 8 + 8 * count, count);
+    this.rowsAt = padded(8 + 12 * count);
   }
 
   /** Where segment k's rows begin in the payload. */

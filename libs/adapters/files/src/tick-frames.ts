@@ -64,7 +64,7 @@ export function encodeRecords(
   for (const column of [records.keyStart, records.keyEnd, records.valueStart, records.valueEnd]) {
     const target = new Int32Array(buffer.buffer, at, count);
     target.set(column.subarray(0, count));
-    if (low > 0) for (let i = 0; i < count; i++) if (target[i]! >= 0) target[i]! -= low;
+    if (low > 0) for (let i = 0; i < count; i++) if (target[i] >= 0) target[i] -= low;
     at += 4 * count;
   }
   for (const part of [records.bytes.subarray(low, high), sourceName, sourcePosition]) {
@@ -87,10 +87,10 @@ export function recordsHead(payload: Uint8Array): RecordsHead {
 export function decodeSource(payload: Uint8Array): SourcePosition | undefined {
   const [count, arena, source, position] = new Uint32Array(payload.buffer, payload.byteOffset + 8, 4);
   if (source === 0) return undefined;
-  const at = FIXED + BYTES_A_RECORD * count! + arena!;
+  const at = FIXED + BYTES_A_RECORD * count + arena;
   const text = (from: number, length: number): string =>
     Buffer.from(payload.buffer, payload.byteOffset + from, length).toString('utf8');
-  return { source: text(at, source!), position: text(at + source!, position!) };
+  return { source: text(at, source), position: text(at + source, position) };
 }
 
 /** The batch lies over the payload's memory. */
@@ -123,12 +123,12 @@ export function deadLettersOf(outcomes: OutcomeBatch): StoredDeadLetter[] {
   const { records, deadLetters } = outcomes;
   const inOrder = [...deadLetters].sort(([a], [b]) => a - b);
   return inOrder.map(([i, { code, message }]) => ({
-    offset: records.offsets[i]!,
+    offset: records.offsets[i],
     code,
     message,
     key: keyOf(records, i)?.slice() ?? null,
     value: valueOf(records, i)?.slice() ?? null,
-    ts: records.timestamps[i]!,
+    ts: records.timestamps[i],
   }));
 }
 
@@ -174,15 +174,15 @@ export function decodeCommit(payload: Uint8Array): LogCommit {
     const [code, message, key, value] = [16, 20, 24, 28].map((k) => view.getInt32(at + k, true));
     const head = { offset: view.getFloat64(at, true), ts: view.getFloat64(at + 8, true) };
     const from = at + LETTER_HEAD;
-    const keyAt = from + code! + message!;
-    const valueAt = keyAt + Math.max(0, key!);
-    at = valueAt + Math.max(0, value!);
+    const keyAt = from + code + message;
+    const valueAt = keyAt + Math.max(0, key);
+    at = valueAt + Math.max(0, value);
     deadLetters.push({
       ...head,
-      code: text(from, from + code!),
-      message: text(from + code!, keyAt),
-      key: key! < 0 ? null : payload.slice(keyAt, valueAt),
-      value: value! < 0 ? null : payload.slice(valueAt, at),
+      code: text(from, from + code),
+      message: text(from + code, keyAt),
+      key: key < 0 ? null : payload.slice(keyAt, valueAt),
+      value: value < 0 ? null : payload.slice(valueAt, at),
     });
   }
   return { committed: view.getFloat64(0, true), model, deadLetters };

@@ -28,7 +28,7 @@ export class UnreadQueue {
 
   /** Takes `count` records of the first batch. */
   take(count: number): RecordBatch {
-    const batch = this.batches[this.head]!;
+    const batch = this.batches[this.head];
     this.records -= count;
     this.wake();
     if (count < batch.count) {

@@ -43,7 +43,6 @@ export class MemoryModelRegistry implements ModelRegistry {
     return Promise.resolve(this.champions.get(pipeline) ?? NO_ALIASES);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
   async activate(pipeline: string, model: ModelReference, expected?: ModelReference | null): Promise<Aliases> {
     const { name, version } = this.find(model).manifest;
     const { champion } = this.champions.get(pipeline) ?? NO_ALIASES;

@@ -52,6 +52,7 @@ export class MemoryStateStore implements StateStore, WindowStore {
     }
     const length = SEGMENT_ROWS * segments.width;
     for (let k = 0; k < segments.count; k++) {
+      if (start[segments.owner[k]] < 0) continue;
       const kept = this.entry(ids[segments.owner[k]]).segments;
       kept.push(segments.rows.slice(k * length, (k + 1) * length));
       if (kept.length > (this.options.windowSegments ?? 32)) kept.shift();

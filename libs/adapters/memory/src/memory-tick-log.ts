@@ -33,7 +33,7 @@ export class MemoryTickLog implements TickLog, TickAppender {
   }
 
   seek(offset: number): Promise<void> {
-    if (offset < this.start || offset > this.end)
+    if (!(offset >= this.start && offset <= this.end))
       return Promise.reject(
         new RiverrunError('LOG_RANGE', `offset ${offset} is outside the log's [${this.start}, ${this.end}]`),
       );

@@ -1,0 +1,82 @@
+/** The adapters every contract suite runs on. A new adapter joins here. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FileModelRegistry } from '#adapters/files/file-model-registry';
+import { FileStateStore } from '#adapters/files/file-state-store';
+import { FileTickLog } from '#adapters/files/file-tick-log';
+import { MemoryModelRegistry } from '#adapters/memory/memory-model-registry';
+import { MemoryStateStore } from '#adapters/memory/memory-state-store';
+import { MemoryTickLog } from '#adapters/memory/memory-tick-log';
+import type { ModelRegistry, StateStore, TickAppender, TickLog, WindowStore } from '#domain/ports';
+
+/** Something under test, and what a restart of the process would give: the same thing, closed and opened again, where it has a memory beyond the process. */
+export interface Subject<T> {
+  readonly value: T;
+  readonly restart: () => Promise<T>;
+  readonly dispose: () => Promise<void>;
+}
+
+export interface Adapter<T, O> {
+  readonly name: string;
+  readonly create: (options: O) => Subject<T>;
+}
+
+export interface LogOptions {
+  readonly maxUnread?: number;
+}
+export interface StoreOptions {
+  readonly windowSegments: number;
+}
+
+const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'riverrun-contract-'));
+
+function inMemory<T>(value: T, close: () => Promise<void>): Subject<T> {
+  return { value, restart: () => Promise.resolve(value), dispose: close };
+}
+
+function inFolder<T extends { close?(): Promise<void> }>(make: (folder: string) => T): Subject<T> {
+  const folder = temporaryFolder();
+  let current = make(folder);
+  return {
+    value: current,
+    restart: async () => {
+      await current.close?.();
+      return (current = make(folder));
+    },
+    dispose: async () => {
+      await current.close?.();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Files so small that a few operations already take the store through rolling and compaction. */
+const SMALL = { fileBytes: 4096, syncMs: 60_000 };
+
+export const LOGS: readonly Adapter<TickLog & TickAppender, LogOptions>[] = [
+  {
+    name: 'memory',
+    create: (options) => {
+      const log = new MemoryTickLog({ ...options, topic: 'ticks', retain: true });
+      return inMemory(log, () => log.close());
+    },
+  },
+  { name: 'files', create: (options) => inFolder((folder) => new FileTickLog(folder, { ...options, ...SMALL })) },
+];
+
+export const STORES: readonly Adapter<StateStore & WindowStore, StoreOptions>[] = [
+  {
+    name: 'memory',
+    create: (options) => {
+      const store = new MemoryStateStore(options);
+      return inMemory(store, () => store.close());
+    },
+  },
+  { name: 'files', create: (options) => inFolder((folder) => new FileStateStore(folder, { ...options, ...SMALL })) },
+];
+
+export const REGISTRIES: readonly Adapter<ModelRegistry, void>[] = [
+  { name: 'memory', create: () => inMemory(new MemoryModelRegistry(), () => Promise.resolve()) },
+  { name: 'files', create: () => inFolder<ModelRegistry>((folder) => new FileModelRegistry(folder)) },
+];
