@@ -13,12 +13,11 @@ export class Lanes {
     const n = f32x4.sub(rounded, Constant.rounder());
     let r = f32x4.sub(x, f32x4.mul(n, Constant.ln2High()));
     r = f32x4.sub(r, f32x4.mul(n, Constant.ln2Low()));
+    const r2 = f32x4.mul(r, r);
     let p = f32x4.add(f32x4.mul(Constant.e7(), r), Constant.e6());
-    p = f32x4.add(f32x4.mul(p, r), Constant.e5());
-    p = f32x4.add(f32x4.mul(p, r), Constant.e4());
-    p = f32x4.add(f32x4.mul(p, r), Constant.e3());
-    p = f32x4.add(f32x4.mul(p, r), Constant.e2());
-    p = f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r);
+    p = f32x4.add(f32x4.mul(p, r2), f32x4.add(f32x4.mul(Constant.e5(), r), Constant.e4()));
+    p = f32x4.add(f32x4.mul(p, r2), f32x4.add(f32x4.mul(Constant.e3(), r), Constant.e2()));
+    p = f32x4.add(f32x4.mul(p, r2), r);
     return f32x4.add(p, Constant.one());
   }
 
@@ -44,15 +43,13 @@ export class Lanes {
   @inline static tanh(value: v128): v128 {
     const x = f32x4.pmin(f32x4.pmax(value, Constant.tanhLow()), Constant.tanhHigh());
     const s = f32x4.mul(x, x);
-    let p = f32x4.add(f32x4.mul(Constant.p13(), s), Constant.p11());
-    p = f32x4.add(f32x4.mul(p, s), Constant.p9());
-    p = f32x4.add(f32x4.mul(p, s), Constant.p7());
-    p = f32x4.add(f32x4.mul(p, s), Constant.p5());
-    p = f32x4.add(f32x4.mul(p, s), Constant.p3());
-    p = f32x4.add(f32x4.mul(p, s), Constant.p1());
+    const s2 = f32x4.mul(s, s);
+    let p = f32x4.mul(Constant.p13(), s2);
+    p = f32x4.add(p, f32x4.add(f32x4.mul(Constant.p11(), s), Constant.p9()));
+    p = f32x4.add(f32x4.mul(p, s2), f32x4.add(f32x4.mul(Constant.p7(), s), Constant.p5()));
+    p = f32x4.add(f32x4.mul(p, s2), f32x4.add(f32x4.mul(Constant.p3(), s), Constant.p1()));
     let q = f32x4.add(f32x4.mul(Constant.q6(), s), Constant.q4());
-    q = f32x4.add(f32x4.mul(q, s), Constant.q2());
-    q = f32x4.add(f32x4.mul(q, s), Constant.q0());
+    q = f32x4.add(f32x4.mul(q, s2), f32x4.add(f32x4.mul(Constant.q2(), s), Constant.q0()));
     const tiny = f32x4.lt(f32x4.abs(value), Constant.tiny());
     return v128.bitselect(value, f32x4.div(f32x4.mul(x, p), q), tiny);
   }

@@ -52,9 +52,9 @@ const networks: Record<string, NetworkSpec> = {
 /** The bits of all outputs and final states, as they came out when this was written. States are stored and moved between machines: a
  *  machine, engine or edit that gives others must be noticed. Change a number only together with a decision to break stored states. */
 const GOLDEN: Record<string, number> = {
-  'GRU-32': 535328015,
-  'every cell': 1203869152,
-  'every activation': 974422989,
+  'GRU-32': 1362970454,
+  'every cell': 2568672598,
+  'every activation': 2932581526,
 };
 
 describe.each(Object.keys(networks))('%s', (name) => {

@@ -25,12 +25,12 @@ function expCore(x: number, rounded: number): number {
   const n = f(rounded - ROUNDER);
   let r = f(x - f(n * LN2_HIGH));
   r = f(r - f(n * LN2_LOW));
+  // Pairs of terms, then powers of r^2: shorter chains of dependent operations than Horner's scheme.
+  const r2 = f(r * r);
   let p = f(f(E7 * r) + E6);
-  p = f(f(p * r) + E5);
-  p = f(f(p * r) + E4);
-  p = f(f(p * r) + E3);
-  p = f(f(p * r) + E2);
-  p = f(f(p * f(r * r)) + r);
+  p = f(f(p * r2) + f(f(E5 * r) + E4));
+  p = f(f(p * r2) + f(f(E3 * r) + E2));
+  p = f(f(p * r2) + r);
   return f(p + 1);
 }
 
@@ -86,15 +86,13 @@ const TANH_TINY = f(0.0004);
 export function tanh(value: number): number {
   const x = clip(value, -TANH_LIMIT, TANH_LIMIT);
   const s = f(x * x);
-  let p = f(f(P13 * s) + P11);
-  p = f(f(p * s) + P9);
-  p = f(f(p * s) + P7);
-  p = f(f(p * s) + P5);
-  p = f(f(p * s) + P3);
-  p = f(f(p * s) + P1);
+  const s2 = f(s * s);
+  let p = f(P13 * s2);
+  p = f(p + f(f(P11 * s) + P9));
+  p = f(f(p * s2) + f(f(P7 * s) + P5));
+  p = f(f(p * s2) + f(f(P3 * s) + P1));
   let q = f(f(Q6 * s) + Q4);
-  q = f(f(q * s) + Q2);
-  q = f(f(q * s) + Q0);
+  q = f(f(q * s2) + f(f(Q2 * s) + Q0));
   return (value < 0 ? -value : value) < TANH_TINY ? value : f(f(x * p) / q);
 }
 
@@ -178,5 +176,5 @@ export function softmax(values: Float32Array, size: number): void {
 
 /** The kernel's numbers for the activations. */
 export function activationId(activation: Activation | 'softmax'): number {
-  return activation === 'softmax' ? ACTIVATIONS.length : ACTIVATIONS.indexOf(activation);
+  return activation === 'softmax' ? -1 : ACTIVATIONS.indexOf(activation);
 }
