@@ -52,7 +52,7 @@ function prepare(folder: string): void {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') throw unusable(folder, 'is not a folder', error);
     if (code === 'ENOTDIR') throw unusable(folder, 'lies below something that is not a folder', error);
-    throw unusable(folder, `cannot be created: ${reason(error)}`, error);
+    throw unusable(folder, `cannot be created: ${creationProblem(folder, error)}`, error);
   }
   const format = join(folder, FORMAT_FILE);
   let text: string;
@@ -72,6 +72,17 @@ function prepare(folder: string): void {
       folder,
       `has ${layout === undefined ? `a damaged ${FORMAT_FILE}` : `layout ${layout}`}, this version of riverrun reads layout ${LAYOUT}; use another folder or the version that wrote it`,
     );
+}
+
+/** A recursive mkdir on a read-only disk only says that the folder is not there: ask again without. */
+function creationProblem(folder: string, error: unknown): string {
+  try {
+    fs.mkdirSync(folder);
+  } catch (second) {
+    const { code } = second as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'EEXIST') return reason(second);
+  }
+  return reason(error);
 }
 
 function layoutOf(text: string): number | undefined {

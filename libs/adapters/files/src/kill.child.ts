@@ -90,5 +90,5 @@ async function models(): Promise<void> {
   process.send!({ versions, won }, () => process.disconnect());
 }
 
-await { work, hold, models }[task as 'work' | 'hold' | 'models']();
-[task as 'work' | 'hold' | 'models']();
+const tasks: Record<string, () => Promise<void>> = { work, hold, models };
+await tasks[task]();
