@@ -1,127 +1,134 @@
-/** One stream in full: the long chart, and what the network remembered at each of the last steps. */
-import { Chart } from './chart.js';
-import { byId, el, setAttribute, setText } from './dom.js';
-import { number, skill, SOURCE_WORDS, withUnit } from './format.js';
-import type { Trace } from './frame.types.js';
-import { goTo } from './route.js';
-import { MAX_POINTS, type Series } from './series.js';
+/** The panel of one stream: chart, figures, and the trace of its memory, read anew every second while it is open. */
+import type { CardGrid } from './card-grid.js';
+import { byId, setAttribute, setHidden, setText } from './dom.js';
+import { moment, number, quantity } from './format.js';
+import type { Trace } from './protocol.js';
+import { leaveStream, routedStream } from './route.js';
+import { MAX_POINTS } from './stream-buffer.js';
+import { StreamChart } from './stream-chart.js';
 import { TraceTable } from './trace-table.js';
+import { verdict } from './verdict.js';
 
 const REFRESH_MS = 1000;
-const STEPS = 40;
+const CHART_HEIGHT = 190;
 
 export class DetailPanel {
   private readonly dialog = byId<HTMLDialogElement>('detail');
-  private readonly title = el('bdi', { id: 'detail-title' });
-  private readonly id = el('bdi', { class: 'id' });
-  private readonly summary = el('p', { class: 'summary' });
-  private readonly skill = el('p', { class: 'skill' });
-  private readonly chartHost = el('div', { class: 'chart', role: 'img', 'aria-label': 'Chart of this stream' });
-  private readonly note = el('p', { class: 'note', role: 'status' });
+  private readonly title = byId('detail-title');
+  private readonly idLine = byId('detail-id');
+  private readonly verdictLine = byId('detail-verdict');
+  private readonly errors = byId('detail-errors');
+  private readonly plot = byId('detail-chart');
+  private readonly live = byId('detail-live');
+  private readonly readout = byId('detail-readout');
+  private readonly note = byId('detail-note');
   private readonly table = new TraceTable();
-  private readonly chart: Chart;
-  private stream: string | undefined;
-  private timer: number | undefined;
+  private chart: StreamChart | undefined;
+  private id: string | undefined;
   private request = new AbortController();
+  private timer = 0;
+  private hovered: string | undefined;
 
-  constructor(private readonly seriesOf: (id: string) => Series | undefined) {
-    const close = el('button', { type: 'button', class: 'close', 'aria-label': 'Close' }, '×');
-    const readout = el('p', { class: 'readout', hidden: '' });
-    this.dialog.append(
-      el('header', {}, el('div', {}, el('h2', {}, this.title), this.id), close),
-      el(
-        'div',
-        { class: 'body' },
-        this.summary,
-        this.skill,
-        el('div', { class: 'frame' }, this.chartHost, readout),
-        el('h3', {}, 'Step by step, newest first'),
-        this.note,
-        this.table.element,
-        el(
-          'p',
-          { class: 'scale' },
-          '−1',
-          el('i', { 'aria-hidden': 'true' }),
-          '+1',
-          el('span', {}, 'a cell is one number of the memory'),
-        ),
-      ),
-    );
-    this.chart = new Chart(this.chartHost, { height: 200, points: MAX_POINTS, readout });
-    close.addEventListener('click', () => this.dialog.close());
+  constructor(private readonly grid: CardGrid) {
+    byId('detail-trace').append(this.table.root);
+    byId('detail-close').addEventListener('click', () => this.dialog.close());
+    this.dialog.addEventListener('close', () => {
+      this.end();
+      leaveStream();
+    });
+    // The dialog fills its box: a click on the element itself is one on the backdrop.
     this.dialog.addEventListener('click', (event) => {
       if (event.target === this.dialog) this.dialog.close();
     });
-    this.dialog.addEventListener('close', () => goTo(undefined));
+    window.addEventListener('hashchange', () => this.follow());
+    grid.onDraw((now) => this.draw(now));
   }
 
-  show(id: string | undefined): void {
-    if (id === this.stream) return;
-    clearTimeout(this.timer);
-    this.request.abort();
-    this.stream = id;
+  /** Opens, changes or closes as the address says. */
+  follow(): void {
+    const id = routedStream();
+    if (id === this.id) return;
+    this.end();
     if (id === undefined) {
       this.dialog.close();
       return;
     }
-    this.chart.destroy();
+    this.id = id;
     this.table.clear();
-    setText(this.note, 'loading…');
+    setText(this.note, 'reading…');
     if (!this.dialog.open) this.dialog.showModal();
-    this.draw();
+    this.draw(Date.now());
     void this.refresh(id);
   }
 
-  /** What the live feed knows; called after each redraw of the grid. */
-  draw(): void {
-    if (this.stream === undefined) return;
-    const series = this.seriesOf(this.stream);
-    const info = series?.info;
-    const title = info?.title ?? this.stream;
-    setText(this.title, title);
-    setText(this.id, title === this.stream ? '' : this.stream);
-    this.chartHost.parentElement!.hidden = series === undefined;
-    this.summary.hidden = this.skill.hidden = info === undefined;
-    if (series === undefined || info === undefined) return;
-    this.chart.draw(series);
-    const { decimals } = this.chart;
-    const next = withUnit(info.next?.prediction, decimals, info.unit);
-    const last = withUnit(series.last, decimals, info.unit);
-    setText(this.summary, `actual ${last}, next ${next}, ${number(info.ticks, 0)} ticks`);
-    const { text, verdict } = skill(info);
-    setText(this.skill, info.source === 'baseline' ? text : `${text}, predicted by ${SOURCE_WORDS[info.source]}`);
-    setAttribute(this.skill, 'data-verdict', verdict);
+  private end(): void {
+    this.id = undefined;
+    clearTimeout(this.timer);
+    this.request.abort();
+    this.chart?.destroy();
+    this.chart = undefined;
+    this.hovered = undefined;
   }
 
-  /** Asks, shows, and asks again a second later while the panel shows this stream. */
+  private draw(now: number): void {
+    const { id } = this;
+    if (id === undefined) return;
+    const stream = this.grid.frameOf(id);
+    const buffer = this.grid.buffers.get(id);
+    setText(this.title, stream?.title ?? id);
+    setText(this.idLine, stream === undefined || stream.title === id ? 'stream' : id);
+    setHidden(this.live, stream === undefined || buffer === undefined);
+    if (stream === undefined || buffer === undefined) return;
+    const { text, tone } = verdict(stream);
+    setText(this.verdictLine, text);
+    setAttribute(this.verdictLine, 'data-tone', tone);
+    setText(
+      this.errors,
+      `mean error: model ${quantity(stream.maeModel, stream.unit)}, persistence ${quantity(stream.maePersistence, stream.unit)}`,
+    );
+    const last = `last ${quantity(buffer.last?.[1] ?? null, stream.unit)} · next ${quantity(buffer.forecast?.value ?? null, stream.unit)}`;
+    setText(this.readout, this.hovered ?? last);
+    this.chart ??= new StreamChart(this.plot, {
+      height: CHART_HEIGHT,
+      window: MAX_POINTS,
+      onHover: (index, [ts, value, expected]) => {
+        this.hovered =
+          index === null
+            ? undefined
+            : `${moment(ts[index], Date.now())} · actual ${quantity(value[index] ?? null, stream.unit)} · predicted ${quantity(expected[index] ?? null, stream.unit)}`;
+      },
+    });
+    this.chart.draw(buffer, now);
+  }
+
   private async refresh(id: string): Promise<void> {
     this.request = new AbortController();
     const { signal } = this.request;
     try {
-      const answer = await fetch(`streams/${encodeURIComponent(id)}/trace?limit=${STEPS}`, {
-        signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]),
-      });
+      const response = await fetch(`streams/${encodeURIComponent(id)}/trace?limit=20`, { signal });
+      const body = (await response.json()) as Trace & { detail?: string };
       if (signal.aborted) return;
-      if (answer.status === 404) setText(this.note, 'There is no such stream.');
-      else if (!answer.ok) setText(this.note, `The server answered ${answer.status}; trying again.`);
-      else this.showTrace((await answer.json()) as Trace);
+      if (response.ok) this.show(body);
+      else setText(this.note, body.detail ?? `the service answered ${response.status}`);
     } catch {
       if (signal.aborted) return;
-      setText(this.note, 'The server does not answer; trying again.');
+      setText(this.note, 'the service does not answer; retrying…');
     }
-    if (!signal.aborted) this.timer = window.setTimeout(() => void this.refresh(id), REFRESH_MS);
+    this.timer = window.setTimeout(() => void this.refresh(id), REFRESH_MS);
   }
 
-  private showTrace(trace: Trace): void {
-    if (trace.stream !== this.stream) return;
+  private show(trace: Trace): void {
     this.table.show(trace);
-    const { rows, model, exact } = trace;
-    if (rows.length === 0) setText(this.note, 'No tick has come yet.');
-    else if (model === null)
-      setText(this.note, 'No model yet, so nothing is remembered: the baseline repeats the last value.');
-    else if (exact) setText(this.note, `${model}, replayed from the stored window: ends in exactly the live memory.`);
-    else
-      setText(this.note, `${model}, replayed from the stored window: close to the live memory, which began earlier.`);
+    setText(this.note, noteOf(trace));
   }
+}
+
+function noteOf({ model, exact, rows }: Trace): string {
+  if (rows.length === 0) return 'no steps yet';
+  if (model === null) return 'no model yet: each output repeats the last value, and there is no memory';
+  const size = rows[rows.length - 1].memory.length;
+  const replay = exact
+    ? 'replayed from the stored ticks, ending in exactly the live memory'
+    : 'replayed from the stored ticks; earlier ones are gone, so numbers are close to the live memory, not equal';
+  return `${model}, ${number(size).replace(/\.00$/, '')} numbers of memory · ${replay}`;
 }

@@ -48,6 +48,7 @@ export class LiveConnection {
       this.lost();
       // The browser retries a broken connection, but gives up on an answer other than 200.
       if (source.readyState === EventSource.CLOSED) this.reconnectSoon();
+      else this.listen();
     });
     this.listen();
   }

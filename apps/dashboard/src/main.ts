@@ -1,38 +1,37 @@
-/** riverrun's page: takes the live feed apart and hands each part of the page its share. */
-import { byId } from './dom.js';
+/** The page: a feed of frames, and the parts that show them. */
+import 'uplot/dist/uPlot.min.css';
+import './app.css';
+import { CardGrid } from './card-grid.js';
 import { DetailPanel } from './detail-panel.js';
-import { fillEmptyState } from './empty-state.js';
-import { Grid } from './grid.js';
+import { byId, setHidden, setText } from './dom.js';
 import { LiveConnection } from './live-connection.js';
-import { ModelCard } from './model-card.js';
-import { onThemeChange } from './palette.js';
-import { onRoute } from './route.js';
+import { ModelPanel } from './model-panel.js';
+import { StatusHeader } from './status-header.js';
 import { StreamList } from './stream-list.js';
-import { Top } from './top.js';
 
-const top = new Top();
-const model = new ModelCard();
-const empty = fillEmptyState();
-const grid: Grid = new Grid(() => detail.draw());
-const detail = new DetailPanel((id) => grid.series(id));
-new StreamList();
+const header = new StatusHeader();
+const model = new ModelPanel();
+const grid = new CardGrid(byId('groups'));
+const detail = new DetailPanel(grid);
+const empty = byId('empty');
+const legend = byId('legend');
 
-const link: LiveConnection = new LiveConnection(
-  'live',
-  (frame, history) => {
-    top.show(frame);
-    model.show(frame);
-    grid.take(frame, history);
-    empty.hidden = grid.size > 0;
-    byId('all').hidden = grid.size === 0;
-  },
-  () => top.link(link),
+setText(
+  byId('example'),
+  `curl ${location.origin}/ticks -H 'content-type: application/json' \\\n  -d '{"stream": "my-first-stream", "value": 0.42}'`,
 );
 
-top.link(link);
-setInterval(() => {
-  top.link(link);
-  model.refresh();
-}, 1000);
-onThemeChange(() => grid.redraw(true));
-onRoute((id) => detail.show(id));
+const connection = new LiveConnection(
+  (frame, first) => {
+    header.take(frame);
+    model.take(frame);
+    grid.take(frame, first);
+    setHidden(empty, grid.size > 0);
+    setHidden(legend, grid.size === 0);
+  },
+  (state) => header.show(state),
+);
+
+new StreamList();
+detail.follow();
+connection.start();

@@ -1,31 +1,22 @@
-/** The address says which stream is open: `#stream=ID`. */
+/** Which stream is open is in the address, so that it can be bookmarked and sent to somebody: #stream=ID. */
+
 const PREFIX = '#stream=';
 
-export function streamHref(id: string): string {
-  return PREFIX + encodeURIComponent(id);
-}
+export const streamHref = (id: string): string => PREFIX + encodeURIComponent(id);
 
-export function openStream(): string | undefined {
-  const { hash } = location;
-  if (!hash.startsWith(PREFIX)) return undefined;
+export function routedStream(): string | undefined {
+  if (!location.hash.startsWith(PREFIX)) return undefined;
+  const text = location.hash.slice(PREFIX.length);
+  if (text === '') return undefined;
   try {
-    const id = decodeURIComponent(hash.slice(PREFIX.length));
-    return id === '' ? undefined : id;
+    return decodeURIComponent(text);
   } catch {
-    return undefined;
+    // A hand-written address with a bare % in it.
+    return text;
   }
 }
 
-export function goTo(id: string | undefined): void {
-  if (id === openStream()) return;
-  if (id === undefined) history.pushState(null, '', location.pathname + location.search);
-  else history.pushState(null, '', streamHref(id));
-  dispatchEvent(new PopStateEvent('popstate'));
-}
-
-/** Also called once now. */
-export function onRoute(show: (id: string | undefined) => void): void {
-  // A link to a hash fires both events; showing what is already shown does nothing.
-  for (const name of ['popstate', 'hashchange']) addEventListener(name, () => show(openStream()));
-  show(openStream());
+/** Without a jump to the top of the page. */
+export function leaveStream(): void {
+  if (location.hash !== '') history.replaceState(null, '', location.pathname + location.search);
 }

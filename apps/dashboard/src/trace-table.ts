@@ -1,81 +1,59 @@
-/** Step | Input | Memory | Output, newest first; rows are kept and rewritten. */
-import { el, setAttribute, setText } from './dom.js';
-import { decimalsFor, NOTHING, number } from './format.js';
-import type { Trace, TraceRow } from './frame.types.js';
-import { HeatStrip } from './heat-strip.js';
+/** Step | Input | Memory | Output: how each tick moved the stream's memory on and what was predicted from it. */
+import { el, setText } from './dom.js';
+import { moment, number } from './format.js';
+import { MemoryStrip } from './memory-strip.js';
+import type { Trace, TraceRow } from './protocol.js';
 
-class Row {
-  private readonly step = el('td', { class: 'num' });
-  private readonly input = el('td', { class: 'num input' });
-  private readonly memory = new HeatStrip();
-  private readonly output = el('td', { class: 'num output' });
-  readonly element = el('tr', {}, this.step, this.input, el('td', {}, this.memory.element), this.output);
-
-  show(row: TraceRow, decimals: number, probability: boolean): void {
-    const number1 = (x: number | null): string => (x === null ? NOTHING : number(x, decimals));
-    setText(this.step, number(row.step, 0));
-    setText(this.input, typeof row.input === 'string' ? inputText(row.input, decimals) : number1(row.input));
-    setAttribute(this.element, 'title', new Date(row.ts).toISOString());
-    this.memory.show(row.memory);
-    setText(this.output, probability && row.output !== null ? number(row.output, 3) : number1(row.output));
-  }
-}
-
-/** A number that came as text is still a number; a word is a word. */
-function inputText(input: string, decimals: number): string {
-  return input.trim() !== '' && Number.isFinite(Number(input)) ? number(Number(input), decimals) : input;
+interface RowParts {
+  readonly root: HTMLTableRowElement;
+  readonly step: HTMLElement;
+  readonly input: HTMLElement;
+  readonly memory: MemoryStrip;
+  readonly output: HTMLElement;
 }
 
 export class TraceTable {
+  readonly root: HTMLElement;
   private readonly body = el('tbody');
-  private readonly outputName = el('th', { scope: 'col', class: 'num' }, 'Output');
-  private readonly rows: Row[] = [];
-  readonly element = el(
-    'div',
-    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Steps' },
-    el(
-      'table',
-      { class: 'trace' },
-      el(
-        'thead',
-        {},
-        el(
-          'tr',
-          {},
-          el('th', { scope: 'col', class: 'num' }, 'Step'),
-          el('th', { scope: 'col', class: 'num' }, 'Input'),
-          el('th', { scope: 'col' }, 'Memory'),
-          this.outputName,
-        ),
-      ),
-      this.body,
-    ),
-  );
+  private readonly rows: RowParts[] = [];
 
-  clear(): void {
-    this.show({ stream: '', model: null, exact: true, rows: [] });
+  constructor() {
+    const head = ['Step', 'Input', 'Memory', 'Output'].map((name) => el('th', { scope: 'col' }, name));
+    this.root = el(
+      'div',
+      { class: 'trace-scroll' },
+      el('table', { class: 'trace' }, el('thead', {}, el('tr', {}, ...head)), this.body),
+    );
   }
 
-  show(trace: Trace): void {
-    const newest = trace.rows.toReversed();
-    while (this.rows.length > newest.length) this.rows.pop()!.element.remove();
-    while (this.rows.length < newest.length) {
-      const row = new Row();
-      this.rows.push(row);
-      this.body.append(row.element);
-    }
-    const words = newest.some(({ input }) => typeof input === 'string' && !Number.isFinite(Number(input)));
-    // Words in and numbers from 0 to 1 out: a classifier.
-    const probability = words && newest.every(({ output }) => output === null || (output >= 0 && output <= 1));
-    setText(this.outputName, probability ? 'Output (probability)' : 'Output');
-    const decimals = decimalsFor(spanOf(newest));
-    newest.forEach((row, i) => this.rows[i].show(row, decimals, probability));
+  /** Rows are kept and rewritten, so that a second's refresh neither flickers nor loses a text selection. */
+  show({ rows }: Trace): void {
+    while (this.rows.length > rows.length) this.rows.pop()!.root.remove();
+    while (this.rows.length < rows.length) this.rows.push(this.add());
+    rows.forEach((row, i) => fill(this.rows[i], row));
+  }
+
+  clear(): void {
+    this.show({ stream: '', model: null, exact: false, rows: [] });
+  }
+
+  private add(): RowParts {
+    const step = el('td', { class: 'num' });
+    const input = el('td', { class: 'num' });
+    const memory = new MemoryStrip();
+    const output = el('td', { class: 'num' });
+    const root = el('tr', {}, step, input, el('td', { class: 'memory-cell' }, memory.root), output);
+    this.body.append(root);
+    return { root, step, input, memory, output };
   }
 }
 
-function spanOf(rows: readonly TraceRow[]): number {
-  const values = rows.flatMap(({ input, output }) => [Number(input ?? NaN), output ?? NaN]).filter(Number.isFinite);
-  if (values.length === 0) return 1;
-  const span = Math.max(...values) - Math.min(...values);
-  return span > 0 ? span : Math.abs(values[0]) || 1;
+function fill(parts: RowParts, row: TraceRow): void {
+  setText(parts.step, String(row.step));
+  parts.root.title = moment(row.ts, Date.now());
+  const { input } = row;
+  setText(parts.input, typeof input === 'string' ? input : number(input));
+  parts.input.classList.toggle('word', typeof input === 'string');
+  parts.memory.show(row.memory);
+  setText(parts.output, number(row.output));
 }

@@ -18,7 +18,8 @@ export function compare(mae: number | null, persistence: number | null): Verdict
   const rounded = Math.round(Math.abs(gain));
   if (rounded === 0) return { text: 'the same as persistence', tone: 'even' };
   if (gain > 0) return { text: `${rounded} % better than persistence`, tone: 'better' };
-  if (rounded >= 200) return { text: `${(mae / persistence).toFixed(1)} times the error of persistence`, tone: 'worse' };
+  if (rounded >= 200)
+    return { text: `${(mae / persistence).toFixed(1)} times the error of persistence`, tone: 'worse' };
   return { text: `${rounded} % worse than persistence`, tone: 'worse' };
 }
 
