@@ -55,6 +55,7 @@ describe('kill -9', () => {
       const request = shaky
         .post(chunk.join('\n'), { type: 'application/x-ndjson' })
         .then((r) => r.text.trim().split('\n'));
+      request.catch(() => undefined);
       if (kills < 12 && random() < 0.4) {
         kills += 1;
         const early = random() < 0.5;
@@ -87,6 +88,7 @@ describe('SIGTERM', () => {
     const s = await (await withModel(service())).start();
     await s.post(tick('a', 1, 0.5));
     const events = fetch(`${s.url}/predictions`).then((r) => r.text());
+    events.catch(() => undefined);
     const before = Date.now();
     expect(await s.kill('SIGTERM')).toBe(0);
     expect(Date.now() - before).toBeLessThan(5000);
@@ -200,6 +202,7 @@ describe('a full disk', () => {
         });
         if (status !== 200) {
           expect({ status, json }).toMatchObject({ status: 507, json: { code: 'DATA_FULL' } });
+          expect((await s.get('/livez')).status).toBe(200);
           break;
         }
         accepted = t + 1;
@@ -208,7 +211,9 @@ describe('a full disk', () => {
       expect(accepted).toBeLessThan(200);
       execFileSync('mount', ['-o', 'remount,size=64m', mount], { stdio: 'pipe' });
       await expect.poll(async () => (await s.post(tick('fresh', 1, 1))).status, { timeout: 10_000 }).toBe(200);
-      expect((await s.get('/streams/s7')).json).toMatchObject({ ticks: accepted });
+      // What was refused because it could not be answered may have been stored: then it was predicted by now.
+      const { ticks } = (await s.get('/streams/s7')).json;
+      expect([accepted, accepted + 1]).toContain(ticks);
     } finally {
       await s.kill('SIGKILL');
       execFileSync('umount', [mount]);

@@ -28,10 +28,11 @@ export class Service {
   async start(): Promise<this> {
     const child = this.spawn();
     const listening = new Promise<string>((resolve) => {
-      child.stdout!.on('data', () => {
-        const match = /is at (http:\/\/[^"\s]+)/.exec(this.output);
-        if (match !== null) resolve(match[1].replace('[::1]', 'localhost'));
-      });
+      for (const stream of [child.stdout!, child.stderr!])
+        stream.on('data', () => {
+          const match = /is at (http:\/\/[^"\s]+)/.exec(this.output);
+          if (match !== null) resolve(match[1].replace('[::1]', 'localhost'));
+        });
     });
     const ended = this.exited.then((code) => {
       throw new Error(`the service exited with ${code}: ${this.output}`);
@@ -65,14 +66,14 @@ export class Service {
   ): Promise<{ status: number; text: string; json: unknown }> {
     const response = await fetch(this.url + path, {
       method: 'POST',
-      body: body as BodyInit,
+      body: body as NonNullable<RequestInit['body']>,
       headers: { 'content-type': type },
     });
     const text = await response.text();
     return {
       status: response.status,
       text,
-      json: text.startsWith('{') && !text.includes('\n') ? (JSON.parse(text) as unknown) : undefined,
+      json: text.startsWith('{') && !text.trim().includes('\n') ? (JSON.parse(text) as unknown) : undefined,
     };
   }
 

@@ -1,12 +1,12 @@
 /** Composes the embedded service: adapters over files in one data folder, a pipeline service for each pipeline, the demo's sources. */
-import { join } from 'node:path';
 import type { Config } from '#config/config';
 import { RiverrunError } from '#domain/errors';
 import type { ModelArtifact } from '#domain/model';
-import type { Clock, Logger, ModelRegistry } from '#domain/ports';
+import { SEGMENT_ROWS, type Clock, type Logger, type ModelRegistry } from '#domain/ports';
+import { DataDir } from '#adapters/files/data-dir';
 import { FileModelRegistry } from '#adapters/files/file-model-registry';
-import { MemoryStateStore } from '#adapters/memory/memory-state-store';
-import { MemoryTickLog } from '#adapters/memory/memory-tick-log';
+import { FileStateStore } from '#adapters/files/file-state-store';
+import { FileTickLog } from '#adapters/files/file-tick-log';
 import { Pipeline } from '#pipeline/pipeline';
 import { bytesPerStream } from '#pipeline/stream-table';
 import { selectImplementation } from '#rnn/network';
@@ -21,44 +21,65 @@ export interface Embedded {
   /** Which kernel steps the networks. */
   readonly kernel: string;
   deadLetters(limit: number): DeadLetterView[];
-  close(): Promise<void>;
+  close(): void;
 }
 
 /** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
 const TYPICAL_HIDDEN = 64;
 
 export async function openEmbedded(config: Config, logger: Logger, clock: Clock): Promise<Embedded> {
-  const registry = new FileModelRegistry(join(config.dataDir, 'models'));
+  const data = await DataDir.open(config.dataDir);
+  const registry = new FileModelRegistry(data.folder('models'));
+  const logs = new Map<string, FileTickLog>();
   const services: PipelineService[] = [];
   for (const spec of config.pipelines) {
-    const log = new MemoryTickLog({ topic: spec.topics[0] });
-    const states = new MemoryStateStore({ windowSegments: Math.ceil(spec.window / 16) });
+    const log = new FileTickLog(data.folder('pipelines', spec.name, 'log'), { topic: spec.topics[0], logger });
+    const states = new FileStateStore(data.folder('pipelines', spec.name, 'states'), {
+      windowSegments: Math.ceil(spec.window / SEGMENT_ROWS),
+      logger,
+    });
+    const bytes = bytesPerStream(spec.inputs.length) + 4 * TYPICAL_HIDDEN;
     const pipeline = await Pipeline.open(
       spec,
       { log, states, windows: states, clock },
       (digest) => findByDigest(registry, digest),
       {
-        hotStreams: Math.max(
-          2 * config.maxBatch,
-          Math.floor(
-            config.hotBytes / config.pipelines.length / (bytesPerStream(spec.inputs.length) + 4 * TYPICAL_HIDDEN),
-          ),
-        ),
+        hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / config.pipelines.length / bytes)),
         maxBatch: config.maxBatch,
         maxRecordBytes: config.maxRecordBytes,
         nameTopic: spec.topics.length > 1,
       },
     );
-    services.push(new PipelineService(pipeline, log, registry, logger, () => states.close()));
+    const service = new PipelineService(pipeline, log, registry, logger, () => states.close());
+    // The log may drop what the stored states have absorbed.
+    service.onOutcomes(() => log.releaseBelow(pipeline.watermarkOffset));
+    logs.set(spec.name, log);
+    services.push(service);
   }
+  const [first] = services;
   return {
     services,
     registry,
-    demo: config.demo ? new DemoSources(services[0].log, services[0].pipeline.spec.topics[0], logger) : undefined,
+    demo: config.demo ? new DemoSources(first.log, first.pipeline.spec.topics[0], logger) : undefined,
     kernel: selectImplementation(),
-    deadLetters: () => [],
-    close: () => Promise.resolve(),
+    deadLetters: (limit) => newestDeadLetters(logs, limit),
+    close: () => data.close(),
   };
+}
+
+function newestDeadLetters(logs: ReadonlyMap<string, FileTickLog>, limit: number): DeadLetterView[] {
+  return [...logs]
+    .flatMap(([pipeline, log]) => log.deadLetters(limit).map((letter) => ({ pipeline, letter })))
+    .sort((a, b) => b.letter.ts - a.letter.ts)
+    .slice(0, limit)
+    .map(({ pipeline, letter: { offset, code, message, key, value } }) => ({
+      pipeline,
+      offset,
+      code,
+      message,
+      key: key === null ? null : Buffer.from(key).toString(),
+      value: value === null ? null : Buffer.from(value).toString('base64'),
+    }));
 }
 
 async function findByDigest(registry: ModelRegistry, digest: string): Promise<ModelArtifact> {

@@ -45,7 +45,10 @@ async function main(): Promise<void> {
   const app = await createServer({ config, services, registry, feed, health, prometheus }, version, logger);
   const url = await listen(app, config.port, config.host);
 
-  for (const service of services) service.start();
+  for (const service of services) {
+    await service.followRegistry();
+    service.start();
+  }
   await demo?.start();
   const follow = setInterval(() => {
     for (const service of services)
@@ -74,7 +77,7 @@ async function main(): Promise<void> {
     feed.stop();
     app.getHttpServer().closeAllConnections();
     await app.close();
-    await embedded.close();
+    embedded.close();
     logger.info('stopped');
     process.exit(0);
   };

@@ -55,6 +55,7 @@ export class PipelineService {
   /** Appends ticks and waits for their outcomes. */
   submit(records: RecordBatch): Promise<Answer[]> {
     if (this.stopping) throw new RiverrunError('STOPPING', 'the service is stopping');
+    if (this.problem !== undefined) throw new RiverrunError('UNAVAILABLE', `nothing was taken: ${this.problem}`);
     return this.submissions.submit(records, ANSWER_TIMEOUT_MS);
   }
 
@@ -105,6 +106,7 @@ export class PipelineService {
         await new Promise((resolve) => setImmediate(resolve));
       } catch (error) {
         recovering = true;
+        this.submissions.fail(error instanceof RiverrunError ? error.code : 'UNANSWERED', errorMessage(error));
         this.report('ticks do not move', error);
         if (this.stopping) return;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

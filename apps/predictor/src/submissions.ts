@@ -12,6 +12,7 @@ interface Waiting {
   readonly answers: Answer[];
   missing: number;
   readonly resolve: (answers: Answer[]) => void;
+  readonly reject: (error: Error) => void;
 }
 
 const UTF8 = new TextDecoder();
@@ -40,7 +41,13 @@ export class Submissions {
     }
     let timer: NodeJS.Timeout | undefined;
     const answers = new Promise<Answer[]>((resolve, reject) => {
-      const waiting: Waiting = { first, answers: new Array<Answer>(records.count), missing: records.count, resolve };
+      const waiting: Waiting = {
+        first,
+        answers: new Array<Answer>(records.count),
+        missing: records.count,
+        resolve,
+        reject,
+      };
       this.waiting.push(waiting);
       for (const outcomes of this.unclaimed) this.offer(outcomes);
       timer = setTimeout(() => {
@@ -61,6 +68,12 @@ export class Submissions {
   committed(outcomes: OutcomeBatch): void {
     if (this.appending > 0) this.unclaimed.push(outcomes);
     if (this.waiting.length > 0) this.offer(outcomes);
+  }
+
+  /** Ticks do not move at present: those who wait are told why instead of being kept. */
+  fail(code: string, why: string): void {
+    for (const { reject } of this.waiting.splice(0))
+      reject(new RiverrunError(code, `${why}; the ticks are stored and will be predicted`));
   }
 
   private offer(outcomes: OutcomeBatch): void {

@@ -18,6 +18,7 @@ const STATUS: Readonly<Record<string, number>> = {
   MODEL_INVALID: 422,
   STOPPING: 503,
   UNANSWERED: 503,
+  UNAVAILABLE: 503,
   DATA_FULL: 507,
 };
 

@@ -82,7 +82,10 @@ function nestLogger(logger: Logger): {
     log: quiet,
     debug: quiet,
     verbose: quiet,
-    error: (message) => logger.error(String(message)),
+    // Nest logs a failed listen before it throws; `listen` says it better.
+    error: (message) => {
+      if (!/listen E[A-Z]+/.test(String(message))) logger.error(String(message));
+    },
     warn: (message) => logger.warn(String(message)),
   };
 }

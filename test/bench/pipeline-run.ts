@@ -1,0 +1,120 @@
+/** One measurement of the embedded pipeline in a process of its own: JSON bytes in to JSON bytes out over the durable store, GRU-32, raw.
+ *  node dist/test/bench/pipeline-run.js STREAMS TICKS_PER_STREAM BATCH   prints one JSON document. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DEFAULT_PIPELINE } from '#domain/pipeline-spec';
+import type { RecordBatch } from '#domain/record-batch';
+import { FileStateStore } from '#adapters/files/file-state-store';
+import { FileTickLog } from '#adapters/files/file-tick-log';
+import { Pipeline } from '#pipeline/pipeline';
+import { createNetwork } from '#rnn/network';
+import { gruSpec, modelOf } from '../support/models.js';
+
+const [streams, ticks, batchSize] = process.argv.slice(2).map(Number);
+const FIRST_TS = 1_700_000_000_000;
+const model = modelOf(gruSpec(32), 1);
+
+/** The batch of ticks [from, from + count) of a run in which every stream ticks once a round, in an order that hops through the streams. */
+function batchOf(from: number, count: number): RecordBatch {
+  const bytes = Buffer.allocUnsafe(count * 96);
+  const [keyStart, keyEnd, valueStart, valueEnd] = [0, 1, 2, 3].map(() => new Int32Array(count));
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    const round = Math.floor((from + i) / streams);
+    const stream = `s${(((from + i) % streams) * 7919) % streams}`;
+    keyStart[i] = at;
+    at += bytes.write(stream, at, 'latin1');
+    keyEnd[i] = valueStart[i] = at;
+    const value = (Math.sin(round / 5 + (from + i)) * 0.9).toFixed(4);
+    at += bytes.write(`{"stream":"${stream}","ts":${FIRST_TS + 1000 * round},"value":${value}}`, at, 'latin1');
+    valueEnd[i] = at;
+  }
+  return {
+    topic: 'ticks',
+    partition: 0,
+    count,
+    bytes: bytes.subarray(0, at),
+    keyStart,
+    keyEnd,
+    valueStart,
+    valueEnd,
+    timestamps: new Float64Array(count).fill(FIRST_TS),
+    offsets: new Float64Array(count),
+  };
+}
+
+function kernelAlone(): number {
+  const network = createNetwork(model.manifest.network, model.weights, { capacity: 1000, maxWave: 1000 });
+  for (let i = 0; i < 1000; i++) network.slots[i] = i;
+  for (let k = 0; k < 200; k++) network.step(1000);
+  const start = process.cpuUsage();
+  for (let k = 0; k < 300; k++) network.step(1000);
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 300_000;
+}
+
+const anonymousMb = (): number =>
+  Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? NaN) / 1024;
+
+const folder = mkdtempSync(join(tmpdir(), 'riverrun-bench-'));
+const log = new FileTickLog(join(folder, 'log'), { retainBytes: 1 << 28 });
+const states = new FileStateStore(join(folder, 'states'), { windowSegments: 32 });
+const clock = { now: (): number => FIRST_TS };
+const pipeline = await Pipeline.open(
+  DEFAULT_PIPELINE,
+  { log, states, windows: states, clock },
+  () => Promise.reject(new Error('no such model')),
+  {
+    hotStreams: Math.max(1 << 16, 2 ** Math.ceil(Math.log2(streams * 1.01))),
+    maxBatch: batchSize,
+  },
+);
+await pipeline.swapModel(model);
+
+const total = streams * ticks;
+const stages: Record<string, number> = {};
+const laps: number[] = [];
+let cpu = 0;
+let wall = 0;
+let bytesOut = 0;
+let peak = 0;
+for (let done = 0; done < total;) {
+  const records = batchOf(done, Math.min(batchSize, total - done));
+  const startCpu = process.cpuUsage();
+  const start = performance.now();
+  await log.append(records);
+  const result = (await pipeline.next())!;
+  if (done + records.count === total) await pipeline.flush();
+  wall += performance.now() - start;
+  const used = process.cpuUsage(startCpu);
+  cpu += used.user + used.system;
+  laps.push((used.user + used.system) / records.count);
+  for (const [stage, seconds] of Object.entries(result.stages))
+    stages[stage] = (stages[stage] ?? 0) + (seconds * 1e6) / total;
+  bytesOut += result.outcomes.bytes.length;
+  done += result.outcomes.records.count;
+  peak = Math.max(peak, anonymousMb());
+}
+const kernel = kernelAlone();
+await log.close();
+await states.close();
+rmSync(folder, { recursive: true });
+
+const mean = (part: readonly number[]): number => part.reduce((a, b) => a + b, 0) / part.length;
+const fifth = Math.max(1, Math.floor(laps.length / 5));
+process.stdout.write(
+  JSON.stringify({
+    streams,
+    ticks: total,
+    batchSize,
+    ticksPerSecond: Math.round((total / wall) * 1000),
+    cpuMicrosPerTick: cpu / total,
+    kernelMicros: kernel,
+    timesKernel: cpu / total / kernel,
+    lastFifthOverSecond: mean(laps.slice(-fifth)) / mean(laps.slice(fifth, 2 * fifth)),
+    bytesOutPerTick: bytesOut / total,
+    anonymousMb: Math.round(peak),
+    stages,
+  }) + '\n',
+);
