@@ -19,14 +19,7 @@ let module: object | undefined;
 export function instantiateKernel(memory: WasmMemory): Kernel {
   if (wasm === undefined) throw new Error('this engine has no WebAssembly');
   module ??= new wasm.Module(Uint8Array.from(atob(KERNEL_WASM), (c) => c.charCodeAt(0)));
-  const instance = new wasm.Instance(module, {
-    env: {
-      memory,
-      abort: () => {
-        throw new Error('the kernel gave up');
-      },
-    },
-  });
+  const instance = new wasm.Instance(module, { env: { memory } });
   return instance.exports as Kernel;
 }
 
