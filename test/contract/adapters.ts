@@ -35,17 +35,17 @@ function inMemory<T>(value: T, close: () => Promise<void>): Subject<T> {
   return { value, restart: () => Promise.resolve(value), dispose: close };
 }
 
-function inFolder<T extends { close?(): Promise<void> }>(make: (folder: string) => T): Subject<T> {
+function inFolder<T>(make: (folder: string) => T, close: (value: T) => Promise<void>): Subject<T> {
   const folder = temporaryFolder();
   let current = make(folder);
   return {
     value: current,
     restart: async () => {
-      await current.close?.();
+      await close(current);
       return (current = make(folder));
     },
     dispose: async () => {
-      await current.close?.();
+      await close(current);
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -57,26 +57,47 @@ const SMALL = { fileBytes: 4096, syncMs: 60_000 };
 export const LOGS: readonly Adapter<TickLog & TickAppender, LogOptions>[] = [
   {
     name: 'memory',
-    create: (options) => {
+    create: (options: LogOptions): Subject<TickLog & TickAppender> => {
       const log = new MemoryTickLog({ ...options, topic: 'ticks', retain: true });
       return inMemory(log, () => log.close());
     },
   },
-  { name: 'files', create: (options) => inFolder((folder) => new FileTickLog(folder, { ...options, ...SMALL })) },
+  {
+    name: 'files',
+    create: (options) =>
+      inFolder(
+        (folder) => new FileTickLog(folder, { ...options, ...SMALL }),
+        (log) => log.close(),
+      ),
+  },
 ];
 
 export const STORES: readonly Adapter<StateStore & WindowStore, StoreOptions>[] = [
   {
     name: 'memory',
-    create: (options) => {
+    create: (options: StoreOptions): Subject<StateStore & WindowStore> => {
       const store = new MemoryStateStore(options);
       return inMemory(store, () => store.close());
     },
   },
-  { name: 'files', create: (options) => inFolder((folder) => new FileStateStore(folder, { ...options, ...SMALL })) },
+  {
+    name: 'files',
+    create: (options) =>
+      inFolder(
+        (folder) => new FileStateStore(folder, { ...options, ...SMALL }),
+        (store) => store.close(),
+      ),
+  },
 ];
 
 export const REGISTRIES: readonly Adapter<ModelRegistry, void>[] = [
   { name: 'memory', create: () => inMemory(new MemoryModelRegistry(), () => Promise.resolve()) },
-  { name: 'files', create: () => inFolder<ModelRegistry>((folder) => new FileModelRegistry(folder)) },
+  {
+    name: 'files',
+    create: () =>
+      inFolder<ModelRegistry>(
+        (folder) => new FileModelRegistry(folder),
+        () => Promise.resolve(),
+      ),
+  },
 ];

@@ -2,6 +2,7 @@
  *  (it lies in the system's page cache); it survives a power cut once it is synced, which happens in the background, by default within a second. */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { RiverrunError, errorMessage } from '#domain/errors';
 import type { Logger } from '#domain/ports';
 import { fileError } from './file-error.js';
@@ -34,6 +35,8 @@ export class SegmentFiles {
   private readonly unsynced = new Set<SegmentFile>();
   private syncing: Promise<void> = Promise.resolve();
   private syncFailure: Error | undefined;
+  private folderFd = -1;
+  private folderUnsynced = false;
   /** Set while the newest file may have bytes behind `bytes`. */
   private ragged = false;
 
@@ -50,6 +53,7 @@ export class SegmentFiles {
    *  before anything is visited: an atomic group that was not finished never happened. */
   async open(visit: (file: SegmentFile, frame: Frame) => void, lastWhole?: number): Promise<void> {
     fs.mkdirSync(this.folder, { recursive: true });
+    this.folderFd = fs.openSync(this.folder, 'r');
     const numbers = fs
       .readdirSync(this.folder)
       .map((name) => (name.endsWith(`.${this.suffix}`) ? Number(name.slice(0, -this.suffix.length - 1)) : NaN))
@@ -65,6 +69,7 @@ export class SegmentFiles {
       await this.visitAll(visit);
     } catch (error) {
       for (const file of this.files.splice(0)) fs.closeSync(file.fd);
+      fs.closeSync(this.folderFd);
       throw error;
     }
   }
@@ -105,7 +110,8 @@ export class SegmentFiles {
     this.files.push({ number, path, fd, bytes: 0 });
     try {
       if (frames.length > 0) this.append(frames);
-      this.syncFolder();
+      if (this.syncMs === 0) fs.fsyncSync(this.folderFd);
+      else this.folderUnsynced = true;
     } catch (error) {
       this.files.pop();
       this.ragged = false;
@@ -142,11 +148,18 @@ export class SegmentFiles {
     this.cut(this.newest!, position, false);
   }
 
+  /** In the background: giving a large file's blocks back takes the system a while. */
   removeOldest(): void {
     const [file] = this.files.splice(0, 1);
-    fs.closeSync(file.fd);
     this.unsynced.delete(file);
-    fs.rmSync(file.path, { force: true });
+    this.syncing = this.syncing.then(async () => {
+      try {
+        await unlink(file.path);
+      } catch (error) {
+        this.options.logger?.warn('an old file cannot be removed', { file: file.path, error: errorMessage(error) });
+      }
+      await closeFile(file.fd);
+    });
   }
 
   get syncFailed(): boolean {
@@ -160,14 +173,21 @@ export class SegmentFiles {
     const files = [...this.unsynced];
     this.unsynced.clear();
     this.syncing = this.syncing.then(async () => {
-      for (const file of files) if (this.files.includes(file)) await this.syncFile(file);
+      if (this.folderUnsynced) {
+        this.folderUnsynced = false;
+        await this.syncOne(this.folderFd, this.folder);
+      }
+      for (const file of files) if (this.files.includes(file)) await this.syncOne(file.fd, file.path);
     });
     return this.syncing;
   }
 
   async close(): Promise<void> {
     await this.sync();
+    // What ran just now may have left more to do, such as a file to remove.
+    for (let last; last !== this.syncing; ) await (last = this.syncing);
     for (const file of this.files.splice(0)) fs.closeSync(file.fd);
+    fs.closeSync(this.folderFd);
   }
 
   private pathOf(number: number): string {
@@ -223,27 +243,17 @@ export class SegmentFiles {
     this.timer.unref();
   }
 
-  private async syncFile(file: SegmentFile): Promise<void> {
+  private async syncOne(fd: number, path: string): Promise<void> {
     try {
-      await new Promise<void>((resolve, reject) =>
-        fs.fdatasync(file.fd, (error) => (error === null ? resolve() : reject(error))),
-      );
+      await sync(fd);
     } catch (error) {
-      // Removed meanwhile: nothing to keep.
-      if (!this.files.includes(file)) return;
       // After a failed sync nobody knows what is on the disk: refuse to go on rather than promise it.
-      this.syncFailure = fileError(error, file.path);
-      this.options.logger?.error('data cannot be synced to disk', { file: file.path, error: errorMessage(error) });
-    }
-  }
-
-  private syncFolder(): void {
-    if (process.platform === 'win32') return;
-    const fd = fs.openSync(this.folder, 'r');
-    try {
-      fs.fsyncSync(fd);
-    } finally {
-      fs.closeSync(fd);
+      this.syncFailure = fileError(error, path);
+      this.options.logger?.error('data cannot be synced to disk', { file: path, error: errorMessage(error) });
     }
   }
 }
+
+const unlink = promisify(fs.unlink);
+const closeFile = promisify(fs.close);
+const sync = promisify(fs.fdatasync);
