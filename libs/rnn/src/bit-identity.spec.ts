@@ -109,7 +109,7 @@ describe(`bit for bit, fast-check seed ${SEED}`, () => {
       }),
       options(150),
     );
-  });
+  }, 120_000);
 
   it('a stream does not see its neighbours: the same rows in other company and another slot give the same bits', () => {
     fc.assert(
