@@ -9,6 +9,8 @@ const POLICY =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
 const FRAME_MS = 250;
 const HISTORY = 300;
+/** As many streams a frame shows at most; the list has the others. */
+const MAX_SHOWN = 24;
 const MEMORY = 16;
 const TYPES: Record<string, string> = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css' };
 
@@ -19,7 +21,7 @@ export interface FakeStream {
   group?: string;
   title?: string;
   unit?: string;
-  source?: 'model' | 'baseline' | 'blend';
+  source?: 'model' | 'baseline';
   maeModel?: number | null;
   maePersistence?: number | null;
   /** ms from tick to tick; without `from`, ticks come by the clock. */
@@ -43,6 +45,7 @@ export class FakeLiveServer {
     ticksTotal: 1234,
     deadLettersTotal: 0,
     pipeline: 'default',
+    problem: null,
     model: {
       label: 'default@3',
       origin: 'trained',
@@ -50,7 +53,7 @@ export class FakeLiveServer {
       cell: 'gru',
       hidden: MEMORY,
       swaps: 2,
-      validation: { mae: 0.31, persistenceMae: 0.4 },
+      validation: { rows: 400, mae: 0.31, persistenceMae: 0.4 },
     },
     training: {
       state: 'training',
@@ -103,7 +106,7 @@ export class FakeLiveServer {
       const before = stream.points.at(-1)?.[1] ?? null;
       const value = (stream.value ?? wave)(i);
       const expected = before === null || value === null ? before : 0.6 * value + 0.4 * before + 0.1 * noise(i);
-      const source = stream.source ?? (i < 60 ? 'baseline' : i < 120 ? 'blend' : 'model');
+      const source = stream.source ?? (i < 200 ? 'baseline' : 'model');
       stream.points.push([ts, value, source === 'baseline' ? before : expected, source]);
       if (stream.points.length > HISTORY) stream.points.shift();
     }
@@ -116,7 +119,7 @@ export class FakeLiveServer {
   }
 
   private event(pointsOf: (stream: Playing) => Point[]): string {
-    const streams = this.streams.map((stream) => {
+    const streams = this.streams.slice(0, MAX_SHOWN).map((stream) => {
       const last = stream.points.at(-1)!;
       return {
         id: stream.id,

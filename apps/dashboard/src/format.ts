@@ -10,7 +10,8 @@ export const count = (n: number): string => grouped.format(n).replaceAll(',', '\
 /** About four significant digits, without the exponent of everyday sizes. */
 export function number(x: number | null): string {
   if (x === null || !Number.isFinite(x)) return MISSING;
-  const size = Math.abs(x);
+  // Rounded first: 99.997 is "100.0", in line with 100.
+  const size = Math.abs(Number(x.toPrecision(4)));
   if (size === 0) return '0';
   if (size >= 1e7 || size < 1e-4) return minus(x.toExponential(2));
   if (size >= 1000) return minus(size >= 1e5 ? count(x) : grouped1(x));

@@ -9,6 +9,8 @@ const AXIS_FONT = '11px system-ui, sans-serif';
 /** The scale follows growing data at once but shrinks only when the data fill less than this of it: no jitter. */
 const SHRINK_BELOW = 0.55;
 const MARGIN = 0.08;
+/** Half the width of an axis label's character, in pixels. */
+const LABEL_HALF_EM = 2.7;
 
 export interface ChartOptions {
   readonly height: number;
@@ -59,14 +61,14 @@ export class StreamChart {
       padding: [6, 8, 0, 0],
       legend: { show: false },
       cursor: onHover === undefined ? { show: false } : { y: false, drag: { setScale: false } },
-      scales: { x: { time: true }, y: { range: (_plot, min, max) => this.rangeOf(min, max) } },
+      scales: { x: { time: true }, y: { range: (plot) => this.rangeOf(plot.data) } },
       axes: [
         {
           ...axis,
           size: 22,
           space: 72,
           grid: { show: false },
-          values: (_plot, splits, _axis, _space, increment) => timeLabels(splits, increment, this.utc),
+          values: (plot, splits, _axis, _space, increment) => this.timeLabels(plot, splits, increment),
         },
         { ...axis, size: 44, space: 34, values: (_plot, splits) => valueLabels(splits) },
       ],
@@ -83,8 +85,18 @@ export class StreamChart {
     };
   }
 
-  private rangeOf(min: number | null, max: number | null): [number, number] {
-    if (min === null || max === null) return [0, 1];
+  /** A label that would run out of the chart at the right is left out. */
+  private timeLabels(plot: uPlot, splits: readonly number[], increment: number): string[] {
+    const room = plot.over.clientWidth || plot.width;
+    return timeLabels(splits, increment, this.utc).map((label, i) =>
+      room - plot.valToPos(splits[i], 'x') < label.length * LABEL_HALF_EM ? '' : label,
+    );
+  }
+
+  private rangeOf(data: uPlot.AlignedData): [number, number] {
+    const extent = visibleExtent(data);
+    if (extent === undefined) return [0, 1];
+    const [min, max] = extent;
     const size = max - min || Math.abs(max) * 0.1 || 1;
     const range = this.yRange;
     const fits = min >= range.min && max <= range.max && size >= SHRINK_BELOW * (range.max - range.min);
@@ -130,6 +142,29 @@ export class StreamChart {
     if (last >= 0) dot(plot, ts[last], value[last]!, theme.actual, theme.actual);
     if (forecast >= 0) dot(plot, ts[forecast], expected[forecast]!, theme.predicted, theme.surface);
   }
+}
+
+/** Of both lines; but a prediction far off may stretch the range only so much that the actual line keeps its shape. */
+function visibleExtent([, value, expected]: uPlot.AlignedData): [min: number, max: number] | undefined {
+  const actual = extentOf(value);
+  const predicted = extentOf(expected);
+  if (actual === undefined || predicted === undefined) return actual ?? predicted;
+  const span = actual[1] - actual[0] || Math.abs(actual[1]) * 0.1 || 1;
+  return [
+    Math.min(actual[0], Math.max(predicted[0], actual[0] - span)),
+    Math.max(actual[1], Math.min(predicted[1], actual[1] + span)),
+  ];
+}
+
+function extentOf(column: uPlot.AlignedData[number]): [min: number, max: number] | undefined {
+  let min = Infinity;
+  let max = -Infinity;
+  for (const y of column) {
+    if (typeof y !== 'number') continue;
+    if (y < min) min = y;
+    if (y > max) max = y;
+  }
+  return min <= max ? [min, max] : undefined;
 }
 
 function dot(plot: uPlot, ts: number, value: number, stroke: string, fill: string): void {

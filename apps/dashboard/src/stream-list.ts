@@ -29,7 +29,10 @@ export class StreamList {
   constructor() {
     this.previous.addEventListener('click', () => this.turn(() => this.cursors.pop()));
     this.next.addEventListener('click', () => this.turn(() => this.cursors.push(this.following ?? undefined)));
-    this.search.addEventListener('input', () => this.soon(TYPING_MS));
+    this.search.addEventListener('input', () => {
+      this.cursors = [undefined];
+      this.soon(TYPING_MS);
+    });
     byId('stream-search-form').addEventListener('submit', (event) => {
       event.preventDefault();
       // Enter goes to the stream of that very name, listed or not.
@@ -43,6 +46,8 @@ export class StreamList {
 
   private turn(change: () => void): void {
     change();
+    // A second click before the page is here would go by the cursor of the first.
+    this.previous.disabled = this.next.disabled = true;
     this.soon(0);
   }
 
