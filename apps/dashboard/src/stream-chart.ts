@@ -171,6 +171,8 @@ function dot(plot: uPlot, ts: number, value: number, stroke: string, fill: strin
   const { ctx } = plot;
   const ratio = uPlot.pxRatio;
   ctx.save();
+  // uPlot leaves the dashes of the line it drew last.
+  ctx.setLineDash([]);
   ctx.beginPath();
   ctx.arc(plot.valToPos(ts, 'x', true), plot.valToPos(value, 'y', true), 2.5 * ratio, 0, 2 * Math.PI);
   ctx.fillStyle = fill;
