@@ -1,7 +1,8 @@
 /** `riverrun model` and `riverrun trace` over a data folder, without a service. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ModelManifest } from '#domain/model';
 import { digestOf } from '#domain/model-digest';
@@ -122,6 +123,51 @@ describe('riverrun model', () => {
     ]);
   });
 
+  it('reads TensorFlow.js and Keras files', { timeout: 60_000 }, async () => {
+    const layer = (kind: string, name: string, more: object = {}): object => ({
+      class_name: kind,
+      config: { name, dtype: 'float32', units: 1, activation: 'linear', use_bias: false, ...more },
+    });
+    const layers = [
+      layer('SimpleRNN', 'simple_rnn', { batch_input_shape: [null, null, 1], return_sequences: true }),
+      layer('Dense', 'dense'),
+    ];
+    const weight = (name: string): object => ({ name, shape: [1, 1], dtype: 'float32' });
+    const model = {
+      format: 'layers-model',
+      modelTopology: {
+        keras_version: '2.15.0',
+        backend: 'tensorflow',
+        model_config: { class_name: 'Sequential', config: { name: 'sequential', layers } },
+      },
+      weightsManifest: [
+        {
+          paths: ['weights.bin'],
+          weights: [weight('simple_rnn/kernel'), weight('simple_rnn/recurrent_kernel'), weight('dense/kernel')],
+        },
+      ],
+    };
+    writeFileSync(join(folder, 'model.json'), JSON.stringify(model));
+    writeFileSync(join(folder, 'weights.bin'), new Uint8Array(Float32Array.of(1, 0.5, 2).buffer));
+    expect(await json('model', 'import', 'model.json', '--name', 'tfjs')).toMatchObject({
+      name: 'tfjs',
+      network: HALF,
+      origin: 'imported',
+      pinned: true,
+      scaler: 'none',
+      target: 'value',
+      warmUp: 0,
+    });
+    expect(await json('trace', '--model', 'tfjs@1', '--values', '1,0,4')).toMatchObject({
+      rows: [{ output: 2 }, { output: 1 }, { output: 8.5 }],
+    });
+    const keras = fileURLToPath(new URL('../fixtures/models/keras3-lstm.keras', import.meta.url));
+    if (existsSync(keras)) {
+      expect(await json('model', 'import', keras)).toMatchObject({ name: 'keras3-lstm', version: 1, pinned: true });
+      expect(await run('trace', '--model', keras, '--values', '1,2')).toMatchObject({ code: 0, stderr: '' });
+    }
+  });
+
   it('refuses what cannot be, in one line', { timeout: 60_000 }, async () => {
     const two: NetworkSpec = { ...HALF, inputSize: 2 };
     save('two.json', two, [1, 1, 0.5, 2], { name: 'two' });
@@ -133,7 +179,8 @@ describe('riverrun model', () => {
     writeFileSync(join(folder, 'unknown.bin'), 'what is this');
     for (const [args, text] of [
       [['model', 'import', 'missing.keras'], 'MODEL_FILE'],
-      [['model', 'import', '.'], 'MODEL_FILE'],
+      [['model', 'import', '.'], 'MODEL_INVALID'],
+      [['model', 'import', 'unknown.bin'], 'MODEL_INVALID'],
       [['model', 'import', 'cut.json'], 'MODEL_CORRUPT'],
       [['model', 'import', 'changed.json'], 'MODEL_CORRUPT'],
       [['model', 'import', 'half.json', '--vocabulary', 'words.txt'], 'VOCABULARY'],

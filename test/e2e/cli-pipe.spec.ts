@@ -1,6 +1,8 @@
 /** `riverrun pipe` as a process: every bad line costs itself only, a million lines cost little memory, nothing runs ahead of its reader. */
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -237,6 +239,18 @@ describe('riverrun pipe', () => {
     await writing;
     await once(child, 'close');
     expect(lines).toBe(20_000 * rounds);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('says so when what it writes finds no room', async () => {
+    const full = openSync('/dev/full', 'w');
+    const bin = fileURLToPath(new URL('../../bin/riverrun.js', import.meta.url));
+    const child = spawn(process.execPath, [bin, 'pipe'], { stdio: ['pipe', full, 'pipe'] });
+    let errors = '';
+    child.stderr!.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    child.stdin!.end(line('a', 1, 1));
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(errors).toMatch(/^riverrun: OUTPUT: cannot write: ENOSPC[^\n]*\n$/);
+    closeSync(full);
   });
 
   it('ends quietly when its reader has had enough', async () => {

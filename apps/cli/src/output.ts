@@ -13,7 +13,9 @@ export function leaveOutputAlone(): void {
 
 function onOutputError(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  // A full disk, most likely. What is written by now is incomplete, and nothing more can be.
+  note(`riverrun: OUTPUT: cannot write: ${error.message}`);
+  process.exit(1);
 }
 
 /** Resolves once the bytes are out, so that a slow reader slows the writer down and the buffer may be reused. */

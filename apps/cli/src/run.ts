@@ -62,6 +62,8 @@ function report(error: unknown): number {
     return EXIT.usage;
   }
   if (error instanceof RiverrunError) printError(`${error.code}: ${error.message}`);
+  // The system's own words name the file: "ENOTDIR: not a directory, scandir '…'".
+  else if (error instanceof Error && 'syscall' in error) printError(error.message);
   else printError(`INTERNAL: ${errorMessage(error)}`);
   return EXIT.failed;
 }

@@ -1,5 +1,5 @@
 /** A model as one JSON file: `model export` writes it, everything that takes a model file reads it. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { RiverrunError } from '#domain/errors';
 import { digestOf } from '#domain/model-digest';
 import type { ModelArtifact, ModelDraft } from '#domain/model';
@@ -27,7 +27,7 @@ export interface ReadModel {
 
 /** The model, or undefined where the file is not one of ours (a TensorFlow.js model.json, a Keras archive). */
 export async function readModelFile(path: string): Promise<ReadModel | undefined> {
-  if (!path.toLowerCase().endsWith('.json')) return undefined;
+  if (!path.toLowerCase().endsWith('.json') || !(await stat(path)).isFile()) return undefined;
   const text = await readFile(path, 'utf8');
   if (!text.slice(0, 200).replace(/\s/g, '').includes(MARK)) return undefined;
   const corrupt = (what: string): RiverrunError => new RiverrunError('MODEL_CORRUPT', `${path}: ${what}`);

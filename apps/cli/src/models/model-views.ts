@@ -4,6 +4,9 @@ import type { Aliases } from '#domain/ports';
 import { stateSize, weightCount, type LayerSpec, type NetworkSpec } from '#rnn/spec';
 import { shortNumber, table } from '../output.js';
 
+/** Layers of a network shown in a list. */
+const FEW_LAYERS = 4;
+
 interface View {
   readonly json: object;
   readonly text: string;
@@ -37,7 +40,7 @@ export function listModels(models: readonly ModelManifest[], aliases: readonly N
               ['MODEL', 'NETWORK', 'INPUTS', 'WEIGHTS', 'SCALER', 'ORIGIN', 'CREATED', 'SERVES'],
               ...models.map((m) => [
                 modelLabel(m),
-                networkText(m.network),
+                networkText(m.network, FEW_LAYERS),
                 String(m.network.inputSize),
                 String(weightCount(m.network)),
                 m.scaler,
@@ -85,8 +88,12 @@ export function describeModel(manifest: ModelManifest): View {
   return { json: summaryOf(manifest), text: table(rows) };
 }
 
-/** `embedding(4→8) lstm(32) dense(1)` */
-export const networkText = ({ layers }: NetworkSpec): string => layers.map(layerText).join(' ');
+/** `embedding(4→8) lstm(32) dense(1)`; of a long network in a table only how it begins and ends. */
+function networkText({ layers }: NetworkSpec, most = Infinity): string {
+  const texts = layers.map(layerText);
+  if (texts.length > most) texts.splice(most - 1, texts.length - most, '…');
+  return texts.join(' ');
+}
 
 const layerText = (layer: LayerSpec): string =>
   layer.type === 'embedding'

@@ -61,10 +61,9 @@ async function readForeign(path: string): Promise<ReadModel> {
 }
 
 async function mustExist(path: string): Promise<void> {
-  const found = await stat(path).catch((error: unknown) => {
+  await stat(path).catch((error: unknown) => {
     throw new RiverrunError('MODEL_FILE', `cannot read ${path}: ${errorMessage(error)}`, { cause: error });
   });
-  if (!found.isFile()) throw new RiverrunError('MODEL_FILE', `${path} is not a file: name the model file itself`);
 }
 
 function checkVocabulary({ vocabulary, network }: ModelDraft, source: string): void {
