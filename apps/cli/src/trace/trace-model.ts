@@ -1,9 +1,10 @@
-/** Steps a model from zeros over given words or numbers. */
+/** Steps a model from zeros over given words or numbers, with the pipeline's own notion of features and scale. */
 import { errorMessage, RiverrunError } from '#domain/errors';
-import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
-import { normalise, robustScale } from '#pipeline/normaliser';
-import { createNetwork } from '#rnn/network';
-import type { Network } from '#rnn/network.types';
+import { modelLabel, type ModelArtifact } from '#domain/model';
+import { DEFAULT_PIPELINE } from '#domain/pipeline-spec';
+import { toStreamUnits, writeFeatures } from '#pipeline/features';
+import { createModelSlot, type ModelSlot } from '#pipeline/model-slot';
+import { fitScale, SCALE_FIELDS } from '#rnn/scaler';
 import type { Row } from './trace-table.js';
 
 export interface ModelTrace {
@@ -13,98 +14,99 @@ export interface ModelTrace {
 }
 
 export function traceModel(
-  { manifest, weights }: ModelArtifact,
-  given: { tokens?: string | undefined; values?: number[][] | undefined },
+  artifact: ModelArtifact,
+  { tokens, values }: { tokens?: string | undefined; values?: number[][] | undefined },
 ): ModelTrace {
-  const network = networkOf(manifest, weights);
-  const steps =
-    given.tokens === undefined ? valueSteps(manifest, given.values ?? []) : tokenSteps(manifest, given.tokens);
-  network.resetState(0);
+  if (tokens === undefined) return traceValues(artifact, values ?? []);
+  const model = slotOf(artifact, 1);
+  const words = tokens.split(/\s+/).filter((word) => word !== '');
+  const ids = words.map((word) => idOf(word, model));
+  return step(
+    model,
+    words,
+    ids.map((id) => [id]),
+  );
+}
+
+function traceValues(artifact: ModelArtifact, rows: number[][]): ModelTrace {
+  const model = slotOf(artifact, rows[0].length);
+  if (model.vocabulary !== undefined)
+    throw new RiverrunError('TOKEN', `model ${model.label} takes words or ids: give --tokens`);
+  return step(
+    model,
+    rows.map((row) => (row.length === 1 ? row[0] : row)),
+    rows,
+  );
+}
+
+function step(model: ModelSlot, shown: readonly Row['input'][], rows: readonly (readonly number[])[]): ModelTrace {
+  const { network } = model;
+  const inputs = rows[0]?.length ?? 1;
+  // A model with a scaler sees a stream on its own scale: here that of what is given, as if it were the stream's whole window.
+  const scales = new Float64Array(SCALE_FIELDS * inputs);
+  for (let k = 0; k < inputs; k++)
+    fitScale(
+      rows.map((row) => row[k]),
+      scales,
+      SCALE_FIELDS * k,
+    );
   const memory = new Float32Array(network.stateSize);
-  const rows = steps.map(({ input, feed, read }, i): Row => {
+  network.resetState(0);
+  const traced = rows.map((row, i): Row => {
     network.slots[0] = 0;
-    feed(network);
+    row.forEach((value, k) => {
+      const previous = i === 0 ? NaN : rows[i - 1][k];
+      writeFeatures(model, 0, k, inputs, value, previous, scales, SCALE_FIELDS * k);
+    });
     network.step(1);
     network.readState(0, memory);
     const outputs = Array.from(network.outputs.subarray(0, network.outputSize));
-    const output = read(outputs[0]);
+    const output = model.vocabulary === undefined ? toStreamUnits(model, outputs[0], row[0], scales, 0) : outputs[0];
     return {
       step: i + 1,
-      input,
+      input: shown[i],
       memory: Array.from(memory),
       output: Number.isFinite(output) ? output : null,
       ...(outputs.length > 1 && { outputs }),
     };
   });
-  return { stream: null, model: modelLabel(manifest), rows };
+  return { stream: null, model: model.label, rows: traced };
 }
 
-function networkOf(manifest: ModelManifest, weights: Float32Array): Network {
+function slotOf(artifact: ModelArtifact, inputs: number): ModelSlot {
+  const given = Array.from({ length: inputs }, (_, k) => `value ${k + 1}`);
   try {
-    return createNetwork(manifest.network, weights, { capacity: 1, maxWave: 1 });
+    return createModelSlot(artifact, { ...DEFAULT_PIPELINE, name: 'trace', inputs: given }, 1, {
+      capacity: 1,
+      maxWave: 1,
+    });
   } catch (error) {
-    const why = errorMessage(error);
-    throw new RiverrunError('MODEL_INVALID', `model ${modelLabel(manifest)} cannot be stepped: ${why}`, {
+    const { code } = error as { code?: unknown };
+    const label = modelLabel(artifact.manifest);
+    if (code === 'MODEL_MISMATCH')
+      throw new RiverrunError(
+        'VALUE',
+        `model ${label} does not take ${inputs} numbers a step; rows are separated by ;`,
+        { cause: error },
+      );
+    throw new RiverrunError('MODEL_INVALID', `model ${label} cannot be stepped: ${errorMessage(error)}`, {
       cause: error,
     });
   }
 }
 
-interface Step {
-  readonly input: Row['input'];
-  readonly feed: (network: Network) => void;
-  /** The first output in the input's units. */
-  readonly read: (output: number) => number;
-}
-
-function tokenSteps(manifest: ModelManifest, text: string): Step[] {
-  const [first] = manifest.network.layers;
-  if (first?.type !== 'embedding')
-    throw new RiverrunError(
-      'TOKEN',
-      `model ${modelLabel(manifest)} takes ${manifest.network.inputSize} numbers a step, not words: give --values`,
-    );
-  const ids = new Map(manifest.vocabulary?.map((word, id) => [word, id]));
-  const idOf = (word: string): number => {
-    const id = ids.get(word) ?? ids.get(word.toLowerCase()) ?? ids.get('[UNK]');
-    if (id !== undefined) return id;
-    // Without a vocabulary ids are all that can be given; they work with one, too.
-    if (/^\d{1,9}$/.test(word) && Number(word) < first.inputDim) return Number(word);
-    throw new RiverrunError(
-      'TOKEN',
-      manifest.vocabulary === undefined
-        ? `the model has no vocabulary for ${JSON.stringify(word)}: give --vocabulary FILE, or ids from 0 to ${first.inputDim - 1}`
-        : `${JSON.stringify(word)} is not in the model's vocabulary, and it has no [UNK]`,
-    );
-  };
-  const words = text.split(/\s+/).filter((word) => word !== '');
-  return words.map((word) => {
-    const id = idOf(word);
-    return { input: word, feed: (network) => (network.tokens[0] = id), read: (y) => y };
-  });
-}
-
-function valueSteps(manifest: ModelManifest, rows: number[][]): Step[] {
-  const { layers, inputSize } = manifest.network;
-  const label = modelLabel(manifest);
-  if (layers[0]?.type === 'embedding')
-    throw new RiverrunError('TOKEN', `model ${label} takes words or ids: give --tokens`);
-  if (rows[0].length !== inputSize)
-    throw new RiverrunError(
-      'VALUE',
-      `model ${label} takes ${inputSize} numbers a step, ${rows[0].length} given; rows are separated by ;`,
-    );
-  // A model with a scaler sees each stream on its own scale: here that of the values given.
-  const raw = manifest.scaler === 'none';
-  const scales = rows[0].map((_, k) => robustScale(rows.map((row) => row[k])));
-  const { centre, scale } = raw ? { centre: 0, scale: 1 } : scales[0];
-  return rows.map((row) => ({
-    input: row.length === 1 ? row[0] : row,
-    feed: (network) => {
-      row.forEach((value, k) => {
-        network.inputs[k] = raw ? value : normalise(Float64Array.of(scales[k].centre, scales[k].scale), 0, value);
-      });
-    },
-    read: (y) => y * scale + (manifest.target === 'difference' ? row[0] : centre),
-  }));
+function idOf(word: string, { manifest, vocabulary, label }: ModelSlot): number {
+  if (vocabulary === undefined)
+    throw new RiverrunError('TOKEN', `model ${label} takes numbers, not words: give --values`);
+  const { ids, size } = vocabulary;
+  const id = ids.get(word) ?? ids.get(word.toLowerCase()) ?? ids.get('[UNK]');
+  if (id !== undefined) return id;
+  // Without a vocabulary ids are all that can be given.
+  if (manifest.vocabulary === undefined && /^\d{1,9}$/.test(word) && Number(word) < size) return Number(word);
+  throw new RiverrunError(
+    'TOKEN',
+    manifest.vocabulary === undefined
+      ? `the model has no vocabulary for ${JSON.stringify(word)}: give --vocabulary FILE, or ids from 0 to ${size - 1}`
+      : `${JSON.stringify(word)} is not in the model's vocabulary, and it has no [UNK]`,
+  );
 }
