@@ -9,6 +9,10 @@ import type { StreamTitle } from './live-feed.js';
 const VITALS_MS = 250;
 const RECORDED_MS = 200;
 const RECORDED = 'recorded-series';
+/** The last moment a tick may carry: see the TIMESTAMP code. */
+const END_OF_TIME = Date.UTC(2199, 11, 31);
+
+type DemoTick = { stream: string; ts: number; value: number | null } | { stream: string; control: 'reset' };
 
 export class DemoSources {
   readonly titles = new Map<string, StreamTitle>();
@@ -56,7 +60,7 @@ export class DemoSources {
       if (!this.titles.has(id)) this.titles.set(id, { group: 'this machine', title, unit });
     return this.log.append(
       this.records(
-        vitals.map(({ id, value }) => ({ id, ts: now, value })),
+        vitals.map(({ id, value }) => ({ stream: id, ts: now, value })),
         now,
       ),
     );
@@ -64,22 +68,27 @@ export class DemoSources {
 
   private async appendRecorded(): Promise<void> {
     const now = Date.now();
-    const ticks = this.series.map(({ id, ts, values }) => {
-      const row = this.step % values.length;
-      // At its end a series starts over, moved on in time so that it goes on growing.
-      const lap = Math.floor(this.step / values.length);
-      const span = ts[ts.length - 1] - ts[0] + (ts[1] - ts[0]);
-      return { id, ts: ts[row] + lap * span, value: Number.isNaN(values[row]) ? null : values[row] };
-    });
+    const ticks = this.series.flatMap((series) => this.rowsOf(series));
     await this.log.append(this.records(ticks, now), { source: RECORDED, position: String(this.step + 1) });
     this.step += 1;
   }
 
-  private records(ticks: readonly { id: string; ts: number; value: number | null }[], now: number): RecordBatch {
+  /** The series' row at the present step. At its end a series starts over, moved on in time so that it goes on growing; where that would leave the calendar, with a reset. */
+  private rowsOf({ id, ts, values }: RecordedSeries): DemoTick[] {
+    const [first, second] = ts;
+    const last = ts[ts.length - 1];
+    const span = last - first + (second - first);
+    const laps = Math.max(1, Math.floor((END_OF_TIME - last) / span));
+    const row = this.step % values.length;
+    const lap = Math.floor(this.step / values.length) % laps;
+    const value = values[row];
+    const tick = { stream: id, ts: ts[row] + lap * span, value: Number.isNaN(value) ? null : value };
+    return row === 0 && lap === 0 && this.step > 0 ? [{ stream: id, control: 'reset' }, tick] : [tick];
+  }
+
+  private records(ticks: readonly DemoTick[], now: number): RecordBatch {
     const builder = new RecordBatchBuilder();
-    for (const { id, ts, value } of ticks) {
-      builder.add(Buffer.from(id), Buffer.from(JSON.stringify({ stream: id, ts, value })), now);
-    }
+    for (const tick of ticks) builder.add(Buffer.from(tick.stream), Buffer.from(JSON.stringify(tick)), now);
     return builder.build(this.topic, 0, 0);
   }
 }

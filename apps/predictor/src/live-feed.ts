@@ -25,7 +25,6 @@ interface Shown {
   readonly service: PipelineService;
   readonly points: Point[];
   fresh: number;
-  lastSource: string;
   view: StreamView | undefined;
 }
 
@@ -53,7 +52,8 @@ export class LiveFeed {
   }
 
   /** Everything a page needs at once; later frames only say what is new since the last frame. */
-  firstFrame(): string {
+  async firstFrame(): Promise<string> {
+    await this.refreshViews();
     return this.json((shown) => shown.points.slice(0, shown.points.length - shown.fresh));
   }
 
@@ -62,7 +62,7 @@ export class LiveFeed {
   }
 
   private observe({ outcomes }: BatchResult, service: PipelineService): void {
-    const { stream, ts, value, expected } = outcomes.columns;
+    const { stream, ts, value, expected, expectedFromModel } = outcomes.columns;
     for (let i = 0; i < outcomes.records.count; i++) {
       this.ticks += 1;
       if (outcomes.kinds[i] !== OutcomeKind.prediction) {
@@ -72,8 +72,12 @@ export class LiveFeed {
       const id = stream[i]!;
       const shown = this.shown.get(id) ?? this.show(id, service);
       if (shown === undefined) continue;
-      // Who had made the forecast that is drawn: the source the stream had before this tick.
-      shown.points.push([ts[i], finite(value[i]), finite(expected[i]), shown.lastSource]);
+      shown.points.push([
+        ts[i],
+        finite(value[i]),
+        finite(expected[i]),
+        expectedFromModel[i] === 1 ? 'model' : 'baseline',
+      ]);
       shown.fresh = Math.min(shown.fresh + 1, HISTORY);
       if (shown.points.length > 2 * HISTORY) shown.points.splice(0, shown.points.length - HISTORY);
     }
@@ -81,7 +85,7 @@ export class LiveFeed {
 
   private show(id: string, service: PipelineService): Shown | undefined {
     if (this.shown.size >= MAX_SHOWN && !this.titles.has(id)) return undefined;
-    const shown: Shown = { service, points: [], fresh: 0, lastSource: 'baseline', view: undefined };
+    const shown: Shown = { service, points: [], fresh: 0, view: undefined };
     this.shown.set(id, shown);
     return shown;
   }
@@ -93,13 +97,14 @@ export class LiveFeed {
       for (const shown of this.shown.values()) shown.fresh = 0;
       return;
     }
-    for (const [id, shown] of this.shown) {
-      shown.view = await shown.service.pipeline.view(id);
-      shown.lastSource = shown.view?.source ?? 'baseline';
-    }
+    await this.refreshViews();
     const frame = this.json((shown) => (shown.fresh === 0 ? [] : shown.points.slice(-shown.fresh)));
     for (const shown of this.shown.values()) shown.fresh = 0;
     for (const send of this.subscribers) send(frame);
+  }
+
+  private async refreshViews(): Promise<void> {
+    for (const [id, shown] of this.shown) shown.view = await shown.service.pipeline.view(id);
   }
 
   private json(pointsOf: (shown: Shown) => Point[]): string {

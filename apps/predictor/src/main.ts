@@ -41,7 +41,7 @@ async function main(): Promise<void> {
     });
   }
   const feed = new LiveFeed(services, demo?.titles ?? new Map(), (pipeline) => scheduler.status(pipeline), clock);
-  const health = new Health(services, embedded.deadLetters);
+  const health = new Health(services, (limit) => embedded.deadLetters(limit));
   const app = await createServer({ config, services, registry, feed, health, prometheus }, version, logger);
   const url = await listen(app, config.port, config.host);
 

@@ -34,6 +34,7 @@ const MAX_STREAMS = 256;
 /** Ticks a stream needs before the model speaks for it: enough for a scale. */
 const WARM_UP = 16;
 const FIRST_CHECK_MS = 2000;
+const EARLY_MS = 10_000;
 const WORKER = new URL('../../trainer/src/worker.js', import.meta.url);
 
 interface Entry {
@@ -123,7 +124,8 @@ export class TrainerScheduler {
         });
       }
     }
-    if (!this.abort.signal.aborted) this.schedule(entry, next);
+    // The first model has seen little: the next ones follow sooner, then at the plan's pace.
+    if (!this.abort.signal.aborted) this.schedule(entry, Math.min(next, EARLY_MS * 2 ** entry.attempts));
   }
 
   private async train(entry: Entry, windows: Float64Array[], started: number): Promise<void> {
@@ -188,6 +190,7 @@ export class TrainerScheduler {
         name: service.name,
         network: result.network,
         scaler: 'standard',
+        features: 'level-and-change',
         target: 'difference',
         warmUp: WARM_UP,
         origin: 'trained',
@@ -237,5 +240,5 @@ function warmStart(
     first.type === plan.cell.replace('-', '_') &&
     'units' in first &&
     first.units === plan.hidden;
-  return same && inputSize === service.pipeline.spec.inputs.length ? champion.weights : undefined;
+  return same && inputSize === 2 * service.pipeline.spec.inputs.length ? champion.weights : undefined;
 }

@@ -18,7 +18,10 @@ export interface ModelManifest {
   readonly vocabulary?: readonly string[];
   /** Whether inputs are normalised per stream before the network and its output brought back to the stream's scale. */
   readonly scaler: 'none' | 'standard';
-  /** What the network's first output means: the next value, or its difference from the last one (in normalised units under `standard`). */
+  /** Under `standard`, what the network is given of each input: its level (in scales from the centre), or the levels of all inputs followed by their changes since the last tick
+   *  (in typical changes). Default: level. */
+  readonly features?: 'level' | 'level-and-change';
+  /** What the network's first output means: the next value, or its difference from the last one. Under `standard` in scales from the centre, or in typical changes. */
   readonly target: 'value' | 'difference';
   /** Ticks a stream must have before the model speaks for it; until then the baseline does. 0 for models served raw. */
   readonly warmUp: number;

@@ -41,6 +41,8 @@ export interface OutcomeBatch {
     readonly value: Float64Array;
     /** The prediction made one tick ago for this one. */
     readonly expected: Float64Array;
+    /** 1 where a model made that one. */
+    readonly expectedFromModel: Uint8Array;
     /** The prediction made now. */
     readonly prediction: Float64Array;
   };

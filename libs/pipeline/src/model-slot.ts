@@ -4,6 +4,7 @@ import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/mode
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import { createNetwork } from '#rnn/network';
 import type { Network } from '#rnn/network.types';
+import { featureCount } from './features.js';
 import type { Vocabulary } from './parse-tick.js';
 
 export interface ModelSlot {
@@ -46,11 +47,10 @@ export function createModelSlot(
 
 /** RiverrunError MODEL_MISMATCH if the model's inputs are not the pipeline's. */
 export function checkFit(manifest: ModelManifest, spec: PipelineSpec): void {
-  const { layers, inputSize } = manifest.network;
-  const wanted = layers[0]?.type === 'embedding' ? 1 : inputSize;
-  if (wanted === spec.inputs.length) return;
+  const wanted = featureCount(manifest, spec.inputs.length);
+  if (wanted === manifest.network.inputSize) return;
   throw new RiverrunError(
     'MODEL_MISMATCH',
-    `model ${modelLabel(manifest)} takes ${wanted} inputs, pipeline ${spec.name} has ${spec.inputs.length}: ${spec.inputs.join(', ')}`,
+    `model ${modelLabel(manifest)} takes ${manifest.network.inputSize} features a tick, pipeline ${spec.name} gives ${wanted}: its inputs are ${spec.inputs.join(', ')}`,
   );
 }

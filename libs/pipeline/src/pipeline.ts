@@ -7,8 +7,8 @@ import { checkFit, createModelSlot, type ModelSlot } from './model-slot.js';
 import { processBatch, type BatchResult } from './process-batch.js';
 import { save, saveIsDue } from './save.js';
 import { layoutId, readState } from './state-codec.js';
-import { toScale } from './step-waves.js';
-import { bytesPerStream, Field, FIELDS_PER_INPUT, Source } from './stream-table.js';
+import { toStreamUnits } from './features.js';
+import { bytesPerStream, Field, FIELDS_PER_INPUT, scaleIndex, Source } from './stream-table.js';
 import { readWindows, replay, windowOf } from './warm-up.js';
 
 export interface StreamView {
@@ -221,12 +221,12 @@ export class Pipeline {
       model.network.readState(slot, live);
       replay(core.table, model, [slot], [rows], width, (step) => {
         model.network.readState(slot, memory);
-        const output = toScale(
+        const output = toStreamUnits(
           model,
           model.network.outputs[0],
           rows[step * width + 1],
           core.table.meta,
-          slot * core.table.fields,
+          scaleIndex(core.table, slot, 0),
         );
         add(step, Array.from(memory), Number.isFinite(output) ? output : null);
       });

@@ -111,7 +111,14 @@ function encode(
     start,
     end,
     deadLetters: batch.deadLetters,
-    columns: { stream, ts: batch.ts, value, expected: stepped.expected, prediction: stepped.prediction },
+    columns: {
+      stream,
+      ts: batch.ts,
+      value,
+      expected: stepped.expected,
+      expectedFromModel: stepped.expectedFromModel,
+      prediction: stepped.prediction,
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /** A stream's state as bytes, and back. Little-endian:
  *  u8 version, u8 inputs, u8 tail rows, u8 0, u32 hidden floats, u32 x 2 model tag, then float64 fields, float64 tail rows, float32 hidden state.
- *  16 + 8 (14 + 3 inputs) + 8 rows (1 + inputs) + 4 hidden bytes: 280 for a GRU-32 with one input and an empty tail. */
+ *  16 + 8 (13 + 5 inputs) + 8 rows (1 + inputs) + 4 hidden bytes: 288 for a GRU-32 with one input and an empty tail. */
 import { RiverrunError } from '#domain/errors';
 import type { ModelSlot } from './model-slot.js';
 import { Field, type StreamTable } from './stream-table.js';

@@ -1,22 +1,27 @@
 /** Step 3: the i-th tick of all streams together (a wave), in order within a stream. Score what was forecast for the tick, then step, then forecast the next. */
 import type { RecordBatch } from '#domain/record-batch';
+import { updateScale } from '#rnn/scaler';
 import type { PipelineCore } from './core.js';
 import { RowKind, type DecodedBatch } from './decode.js';
+import { toStreamUnits, writeFeatures } from './features.js';
 import type { ModelSlot } from './model-slot.js';
-import { updateScale } from './normaliser.js';
-import { Field, FIELDS_PER_INPUT, Source } from './stream-table.js';
-import { warmUp, writeFeature, type Windows } from './warm-up.js';
+import { Field, FIELDS_PER_INPUT, InputField, Source } from './stream-table.js';
+import { warmUp, type Windows } from './warm-up.js';
 
 /** Columns by record. */
 export interface SteppedBatch {
   readonly prediction: Float64Array;
   /** What had been forecast for this tick; NaN if nothing. */
   readonly expected: Float64Array;
+  readonly expectedFromModel: Uint8Array;
   readonly source: Int8Array;
   /** [count, outputSize]; filled for models with several outputs. */
   readonly outputs: Float32Array;
 }
 
+/** Of the first input, the one that is forecast. */
+const LAST_VALUE = Field.inputs + InputField.last;
+const FIRST_SCALE = Field.inputs + InputField.scale;
 /** Errors are averaged over about this many ticks. */
 const ERROR_RATE = 1 / 128;
 
@@ -31,6 +36,7 @@ export function stepWaves(
   const stepped: SteppedBatch = {
     prediction: new Float64Array(count).fill(NaN),
     expected: new Float64Array(count).fill(NaN),
+    expectedFromModel: new Uint8Array(count),
     source: new Int8Array(count),
     outputs: new Float32Array(outputSize > 1 ? count * outputSize : 0),
   };
@@ -99,18 +105,23 @@ function stepWave(
     const base = slot * fields;
     const value = values[i * inputs];
     stepped.expected[i] = meta[base + Field.expected]!;
-    if (meta[base + Field.source] === Source.model && value === value) score(core, base, value);
+    const fromModel = meta[base + Field.source] === Source.model;
+    stepped.expectedFromModel[i] = Number(fromModel);
+    if (fromModel && value === value) score(core, base, value);
     windowBuffer.append(table, slot, batch.ts[i], values, i * inputs);
     meta[base + Field.count] = meta[base + Field.count] + 1;
-    meta[base + Field.baseline] = features[i * inputs]!;
-    if (model === undefined || table.generation[slot] !== model.generation) continue;
-    for (let k = 0, scaleAt = base + Field.inputs + 1; k < inputs; k++, scaleAt += FIELDS_PER_INPUT) {
-      const raw = values[i * inputs + k];
-      if (standard && raw === raw) updateScale(meta, scaleAt, raw);
-      writeFeature(model, n, k, inputs, features[i * inputs + k], meta, scaleAt);
+    const warm = model !== undefined && table.generation[slot] === model.generation;
+    for (let k = 0, at = base + Field.inputs; k < inputs; k++, at += FIELDS_PER_INPUT) {
+      const last = at + InputField.last;
+      const feature = features[i * inputs + k];
+      if (warm) {
+        const raw = values[i * inputs + k];
+        if (standard && raw === raw) updateScale(meta, at + InputField.scale, raw, meta[last]);
+        writeFeatures(model, n, k, inputs, feature, meta[last], meta, at + InputField.scale);
+      }
+      meta[last] = feature;
     }
-    model.network.slots[n] = slot;
-    n += 1;
+    if (warm) model.network.slots[n++] = slot;
   }
   if (n > 0) model!.network.step(n);
   forecast(core, batch, stepped, order, from, to);
@@ -135,10 +146,10 @@ function forecast(
     if (batch.kind[i] === RowKind.control) continue;
     const slot = batch.slot[i];
     const base = slot * fields;
-    let prediction = meta[base + Field.baseline];
+    let prediction = meta[base + LAST_VALUE];
     let source: number = Source.baseline;
     if (model !== undefined && table.generation[slot] === model.generation) {
-      const y = toScale(model, outputs![n * outputSize], prediction, meta, base);
+      const y = toStreamUnits(model, outputs![n * outputSize], prediction, meta, base + FIRST_SCALE);
       if (Number.isFinite(y)) {
         prediction = y;
         source = Source.model;
@@ -156,14 +167,6 @@ function forecast(
     stepped.prediction[i] = prediction;
     stepped.source[i] = source;
   }
-}
-
-/** The network's output in the stream's own units; `baseline` is the last known value. */
-export function toScale(model: ModelSlot, y: number, baseline: number, meta: Float64Array, base: number): number {
-  const { scaler, target } = model.manifest;
-  const scaled = scaler === 'none' ? y : y * meta[base + Field.inputs + 2];
-  if (target === 'difference') return baseline + scaled;
-  return scaler === 'none' ? scaled : meta[base + Field.inputs + 1] + scaled;
 }
 
 /** Streams that the model has not stepped yet and that have history enough get their hidden state before this tick. */
@@ -202,11 +205,11 @@ function score(core: PipelineCore, base: number, value: number): void {
   const n = meta[base + Field.evaluations] + 1;
   const rate = Math.max(1 / n, ERROR_RATE);
   const model = Math.abs(value - meta[base + Field.expected]);
-  const baseline = Math.abs(value - meta[base + Field.baseline]);
+  const baseline = Math.abs(value - meta[base + LAST_VALUE]);
   meta[base + Field.modelError] += rate * (model - meta[base + Field.modelError]);
   meta[base + Field.baselineError] += rate * (baseline - meta[base + Field.baselineError]);
   meta[base + Field.evaluations] = n;
-  const scale = meta[base + Field.inputs + 2];
+  const scale = meta[base + FIRST_SCALE + 1];
   evaluations.count += 1;
   evaluations.model += model / scale;
   evaluations.baseline += baseline / scale;

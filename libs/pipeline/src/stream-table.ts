@@ -1,5 +1,6 @@
 /** The streams that are hot in memory: a hash table from id to slot, and what is known of each stream in columns by slot. */
 import { SEGMENT_ROWS } from '#domain/ports';
+import { SCALE_FIELDS } from '#rnn/scaler';
 
 /** What a stream's state holds besides its hidden state and its youngest window rows; one float64 each, in this order in memory and on disk. */
 export const Field = {
@@ -15,24 +16,34 @@ export const Field = {
   segments: 4,
   voidSegments: 5,
   tailRows: 6,
-  /** The forecast served for the next tick, and the baseline's; NaN before the first value. */
+  /** The forecast served for the next tick; NaN before the first value. */
   expected: 7,
-  baseline: 8,
-  /** Who made the one served: see Source. */
-  source: 9,
+  /** Who made it: see Source. */
+  source: 8,
   /** Exponentially weighted absolute errors of the model and of the baseline over the same ticks, and how many. */
-  modelError: 10,
-  baselineError: 11,
-  evaluations: 12,
+  modelError: 9,
+  baselineError: 10,
+  evaluations: 11,
   /** Bit k: input k was missing in the last tick. */
-  missing: 13,
-  /** Three for each input from here on: its last value (NaN before the first), centre and scale. */
-  inputs: 14,
+  missing: 12,
+  /** For each input from here on: see InputField. */
+  inputs: 13,
 } as const;
-export const FIELDS_PER_INPUT = 3;
+/** What is kept of each input. */
+export const InputField = {
+  /** Last known value as of the last admitted tick, and as of the last stepped one: the baseline's forecast. Within a batch the first runs ahead. NaN before the first. */
+  admitted: 0,
+  last: 1,
+  /** Centre, scale and change: see libs/rnn/src/scaler.ts. */
+  scale: 2,
+} as const;
+export const FIELDS_PER_INPUT = InputField.scale + SCALE_FIELDS;
 export const Source = { none: -1, baseline: 0, model: 1 } as const;
 
 export const fieldCount = (inputs: number): number => Field.inputs + FIELDS_PER_INPUT * inputs;
+/** Where in `meta` the scale of a stream's input lies: centre, scale, change. */
+export const scaleIndex = ({ fields }: StreamTable, slot: number, input: number): number =>
+  slot * fields + Field.inputs + FIELDS_PER_INPUT * input + InputField.scale;
 export const tailLength = (inputs: number): number => SEGMENT_ROWS * (1 + inputs);
 
 /** Estimated bytes a hot stream takes besides its hidden state: columns, id, hash table. */
@@ -141,7 +152,8 @@ export class StreamTable {
     this.meta[base + Field.ts] = NaN;
     this.meta[base + Field.spacing] = 0;
     this.meta[base + Field.missing] = 0;
-    for (let f = base + Field.inputs; f < base + this.fields; f += FIELDS_PER_INPUT) this.meta[f] = NaN;
+    for (let f = base + Field.inputs; f < base + this.fields; f += FIELDS_PER_INPUT)
+      this.meta[f + InputField.admitted] = NaN;
   }
 
   /** The other half: what the stream's past says of its future. Its stored window segments become void. */
@@ -151,11 +163,12 @@ export class StreamTable {
     for (let f: number = Field.count; f < Field.missing; f++) if (f !== Field.segments) meta[base + f] = 0;
     meta[base + Field.voidSegments] = meta[base + Field.segments]!;
     meta[base + Field.expected] = NaN;
-    meta[base + Field.baseline] = NaN;
     meta[base + Field.source] = Source.none;
     for (let f = base + Field.inputs; f < base + this.fields; f += FIELDS_PER_INPUT) {
-      meta[f + 1] = 0;
-      meta[f + 2] = 1;
+      meta[f + InputField.last] = NaN;
+      meta[f + InputField.scale] = 0;
+      meta[f + InputField.scale + 1] = 1;
+      meta[f + InputField.scale + 2] = 1;
     }
     this.generation[slot] = 0;
   }

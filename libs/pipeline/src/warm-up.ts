@@ -1,11 +1,12 @@
 /** Brings a stream's hidden state under a model it has not been stepped with: from zeros over the stream's stored window, lazily, at its next tick. */
 import { SEGMENT_ROWS } from '#domain/ports';
+import { fitScale } from '#rnn/scaler';
 import type { PipelineCore } from './core.js';
 import { RowKind, type DecodedBatch } from './decode.js';
+import { writeFeatures } from './features.js';
 import type { ModelSlot } from './model-slot.js';
-import { normalise, robustScale } from './normaliser.js';
 import { save } from './save.js';
-import { Field, FIELDS_PER_INPUT, type StreamTable } from './stream-table.js';
+import { Field, scaleIndex, type StreamTable } from './stream-table.js';
 
 /** Stored window rows by slot. */
 export type Windows = ReadonlyMap<number, Float64Array>;
@@ -82,11 +83,11 @@ export function replay(
 ): void {
   const { network, manifest } = model;
   const inputs = width - 1;
-  const { meta, fields } = table;
+  const { meta } = table;
   slots.forEach((slot, k) => {
     network.resetState(slot);
     table.generation[slot] = model.generation;
-    if (manifest.scaler === 'standard' && afterStep === undefined) setScale(table, slot, rows[k], width);
+    if (manifest.scaler === 'standard' && afterStep === undefined) fitScales(table, slot, rows[k], width);
   });
   const last = slots.map(() => new Float64Array(inputs).fill(NaN));
   const steps = Math.max(0, ...rows.map((r) => r.length / width));
@@ -99,16 +100,9 @@ export function replay(
       network.slots[n] = slot;
       for (let input = 0; input < inputs; input++) {
         const value = row[step * width + 1 + input];
+        const previous = last[k][input];
         if (value === value) last[k][input] = value;
-        writeFeature(
-          model,
-          n,
-          input,
-          inputs,
-          last[k][input],
-          meta,
-          slot * fields + Field.inputs + FIELDS_PER_INPUT * input + 1,
-        );
+        writeFeatures(model, n, input, inputs, last[k][input], previous, meta, scaleIndex(table, slot, input));
       }
       n += 1;
     }
@@ -117,31 +111,11 @@ export function replay(
   }
 }
 
-/** Writes one input of one stream of a wave: a token's id, a raw value, or a normalised one. A value never seen counts as the centre. */
-export function writeFeature(
-  model: ModelSlot,
-  row: number,
-  input: number,
-  inputs: number,
-  value: number,
-  meta: Float64Array,
-  scaleAt: number,
-): void {
-  if (model.vocabulary !== undefined) model.network.tokens[row] = value === value ? value : 0;
-  else if (value !== value) model.network.inputs[row * inputs + input] = 0;
-  else
-    model.network.inputs[row * inputs + input] =
-      model.manifest.scaler === 'none' ? value : normalise(meta, scaleAt, value);
-}
-
-function setScale(table: StreamTable, slot: number, rows: Float64Array, width: number): void {
+function fitScales(table: StreamTable, slot: number, rows: Float64Array, width: number): void {
+  const values = new Float64Array(rows.length / width);
   for (let input = 0; input < width - 1; input++) {
-    const values: number[] = [];
-    for (let at = 1 + input; at < rows.length; at += width) values.push(rows[at]);
-    const { centre, scale } = robustScale(values);
-    const at = slot * table.fields + Field.inputs + FIELDS_PER_INPUT * input;
-    table.meta[at + 1] = centre;
-    table.meta[at + 2] = scale;
+    for (let row = 0; row < values.length; row++) values[row] = rows[row * width + 1 + input];
+    fitScale(values, table.meta, scaleIndex(table, slot, input));
   }
 }
 

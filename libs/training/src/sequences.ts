@@ -30,7 +30,8 @@ export interface Batch {
 }
 
 export interface TrainingSet {
-  readonly inputs: number;
+  /** Features a row: the level of every input, then its change. */
+  readonly features: number;
   readonly streams: readonly Part[];
   /** Rows of the streams used. */
   readonly rows: number;
@@ -75,7 +76,7 @@ export function trainingSet(windows: readonly Float64Array[], inputs: number, ra
     );
   }
   const rows = streams.reduce((total, { window }) => total + window.rows, 0);
-  return { inputs, streams, rows, persistenceMae: sum / count };
+  return { features: 2 * inputs, streams, rows, persistenceMae: sum / count };
 }
 
 /** An epoch's batches: every stream cut anew at a random phase, no stream with more than its share, all in random order. */
@@ -98,7 +99,7 @@ export function epochBatches(set: TrainingSet, batchSize: number, random: Random
   shuffle(pieces, random);
   const batches: Batch[] = [];
   for (let i = 0; i < pieces.length; i += batchSize)
-    batches.push(toBatch(pieces.slice(i, i + batchSize), SEQUENCE_STEPS, set.inputs));
+    batches.push(toBatch(pieces.slice(i, i + batchSize), SEQUENCE_STEPS, set.features));
   return batches.filter(({ counts }) => counts.includes(1));
 }
 
@@ -111,7 +112,7 @@ export function validationBatches(set: TrainingSet, batchSize: number): Batch[] 
   const batches: Batch[] = [];
   for (let i = 0; i < pieces.length; i += batchSize) {
     const some = pieces.slice(i, i + batchSize);
-    batches.push(toBatch(some, Math.max(...some.map(({ start, to }) => to - start)), set.inputs));
+    batches.push(toBatch(some, Math.max(...some.map(({ start, to }) => to - start)), set.features));
   }
   return batches;
 }
@@ -125,7 +126,7 @@ function toBatch(pieces: readonly Piece[], steps: number, d: number): Batch {
     for (let s = 0; s < steps && start + s < to; s++) {
       const t = start + s;
       const at = s * size + b;
-      inputs.set(window.inputs.subarray(t * d, (t + 1) * d), at * d);
+      inputs.set(window.features.subarray(t * d, (t + 1) * d), at * d);
       targets[at] = window.targets[t];
       counts[at] = t >= from ? window.known[t] : 0;
     }

@@ -139,7 +139,7 @@ describe('train', () => {
 
 /** Mean absolute errors of exported weights and of persistence on the windows' held-back rows. */
 function errors(weights: Float32Array, hidden: number, windows: Float64Array[]): [number, number] {
-  const shapes = [[1, 3 * hidden], [hidden, 3 * hidden], [3 * hidden], [hidden, 1], [1]];
+  const shapes = [[2, 3 * hidden], [hidden, 3 * hidden], [3 * hidden], [hidden, 1], [1]];
   let offset = 0;
   const tensors = shapes.map((shape) => {
     const length = shape.reduce((a, b) => a * b, 1);

@@ -26,7 +26,7 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
   const started = performance.now();
   const seconds = (): number => (performance.now() - started) / 1000;
   const { inputs, seed, epochs = DEFAULT_EPOCHS, budgetSeconds = DEFAULT_BUDGET_SECONDS } = request;
-  const network = networkSpec(request.cell, inputs, request.hidden);
+  const network = networkSpec(request.cell, 2 * inputs, request.hidden);
   const random = seededRandom(seed);
   const set = trainingSet(request.windows, inputs, random);
   const held = validationBatches(set, BATCH_SIZE);

@@ -48,9 +48,12 @@ export class EventsController {
     description: 'Event `frame`, four a second: figures, and the new points of the streams on show.',
   })
   @ApiProduces('text/event-stream')
-  live(@Req() request: Request, @Res() response: Response): void {
-    const stop = this.feed.subscribe((frame) => events.send(`event: frame\ndata: ${frame}\n\n`));
+  async live(@Req() request: Request, @Res() response: Response): Promise<void> {
+    const first = await this.feed.firstFrame();
+    let stop = (): void => undefined;
     const events = new EventStream(request, response, () => stop());
-    events.send(`event: frame\ndata: ${this.feed.firstFrame()}\n\n`);
+    const send = (frame: string): void => events.send(`event: frame\ndata: ${frame}\n\n`);
+    send(first);
+    stop = this.feed.subscribe(send);
   }
 }

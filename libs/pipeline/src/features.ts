@@ -1,0 +1,49 @@
+/** What the network is given of a tick, and what its output means in the stream's own units. */
+import type { ModelManifest } from '#domain/model';
+import { changeOf, levelOf } from '#rnn/scaler';
+import type { ModelSlot } from './model-slot.js';
+
+/** Features a tick under the model, for a pipeline with so many inputs. */
+export function featureCount({ features, network }: ModelManifest, inputs: number): number {
+  if (network.layers[0]?.type === 'embedding') return 1;
+  return features === 'level-and-change' ? 2 * inputs : inputs;
+}
+
+/** Writes the features of one input into row `row` of the wave: a token's id, a raw value, or its level and, behind the levels of all inputs, its change.
+ *  `previous`: the last known value before this one. A value never seen counts as the centre. */
+export function writeFeatures(
+  model: Pick<ModelSlot, 'manifest' | 'network' | 'vocabulary'>,
+  row: number,
+  input: number,
+  inputs: number,
+  value: number,
+  previous: number,
+  meta: Float64Array,
+  scaleAt: number,
+): void {
+  const { network, manifest } = model;
+  if (model.vocabulary !== undefined) {
+    network.tokens[row] = value === value ? value : 0;
+    return;
+  }
+  const at = row * network.spec.inputSize + input;
+  if (manifest.scaler === 'none') {
+    network.inputs[at] = value === value ? value : 0;
+    return;
+  }
+  network.inputs[at] = value === value ? levelOf(meta, scaleAt, value) : 0;
+  if (manifest.features === 'level-and-change')
+    network.inputs[at + inputs] = value === value ? changeOf(meta, scaleAt, value, previous) : 0;
+}
+
+/** The network's output in the stream's own units; `last` is the last known value, `scaleAt` where the first input's scale lies. */
+export function toStreamUnits(
+  { manifest: { scaler, target } }: Pick<ModelSlot, 'manifest'>,
+  y: number,
+  last: number,
+  meta: Float64Array,
+  scaleAt: number,
+): number {
+  if (target === 'difference') return last + (scaler === 'none' ? y : y * meta[scaleAt + 2]);
+  return scaler === 'none' ? y : meta[scaleAt] + y * meta[scaleAt + 1];
+}

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { changeOf, fitScale, levelOf, updateScale } from './scaler.js';
+
+/** A seeded generator, so that a failure comes back. */
+function noise(seed: number): () => number {
+  let s = seed;
+  return () => {
+    s = (Math.imul(s, 1664525) + 1013904223) | 0;
+    return (s >>> 8) / (1 << 24) - 0.5;
+  };
+}
+const fit = (values: readonly number[]): { centre: number; scale: number; change: number } => {
+  const target = new Float64Array(3);
+  fitScale(values, target, 0);
+  return { centre: target[0], scale: target[1], change: target[2] };
+};
+
+describe('fitScale', () => {
+  it('is not moved by a first value of 1e9', () => {
+    const random = noise(1);
+    const { centre, scale, change } = fit([1e9, ...Array.from({ length: 15 }, () => 10 + random())]);
+    expect(centre).toBeCloseTo(10, 0);
+    for (const size of [scale, change]) {
+      expect(size).toBeGreaterThan(0.1);
+      expect(size).toBeLessThan(2);
+    }
+  });
+  it('takes a constant stream for what it is', () => {
+    expect(fit(Array<number>(16).fill(7))).toEqual({ centre: 7, scale: 1, change: 1 });
+    expect(fit([...Array<number>(15).fill(7), 1e9])).toEqual({ centre: 7, scale: 1, change: 1 });
+    expect(fit([])).toEqual({ centre: 0, scale: 1, change: 1 });
+    expect(fit([NaN, NaN, 3])).toEqual({ centre: 3, scale: 1, change: 1 });
+  });
+  it('takes a mostly flat stream by its movements', () => {
+    expect(fit([0, 0, 0, 0, 0, 0, 5, 0, 0, 5, 0, 0, 5, 0, 0, 0]).scale).toBeGreaterThan(0.5);
+  });
+  it('tells the size of changes from the size of the spread', () => {
+    const { scale, change } = fit(Array.from({ length: 200 }, (_, t) => 100 * Math.sin(t / 50)));
+    expect(scale).toBeGreaterThan(50);
+    expect(change).toBeLessThan(3);
+  });
+});
+
+describe('updateScale', () => {
+  const follow = (meta: Float64Array, values: readonly number[]): Float64Array => {
+    values.forEach((value, i) => updateScale(meta, 0, value, i === 0 ? NaN : values[i - 1]));
+    return meta;
+  };
+  it('barely notices one wild value, and follows a lasting change of level and scale', () => {
+    const random = noise(2);
+    const start = (): Float64Array => Float64Array.of(10, 0.3, 0.1);
+    const once = follow(start(), [10, 1e9]);
+    expect(once[0]).toBeCloseTo(10, 1);
+    expect(once[1]).toBeLessThan(0.31);
+    expect(once[2]).toBeLessThan(0.11);
+    const moved = follow(
+      start(),
+      Array.from({ length: 3000 }, () => 1e6 + 1000 * random()),
+    );
+    expect(moved[0] / 1e6).toBeCloseTo(1, 2);
+    expect(moved[1]).toBeLessThan(2000);
+    expect(moved[2]).toBeLessThan(2000);
+  });
+  it('stays above zero on a constant stream', () => {
+    const meta = follow(Float64Array.of(5, 1, 1), Array<number>(20_000).fill(5));
+    expect(meta[1]).toBeGreaterThan(0);
+    expect(levelOf(meta, 0, 5)).toBe(0);
+    expect(levelOf(meta, 0, 6)).toBe(8);
+    expect(changeOf(meta, 0, 5, 5)).toBe(0);
+    expect(changeOf(meta, 0, 5, NaN)).toBe(0);
+  });
+});

@@ -1,0 +1,92 @@
+/** Each stream's own scale, used alike in training and live: where an input lies (centre), how far it spreads (scale), and how much it changes from tick to tick (change).
+ *  A robust start from a window of values, then one cheap step a tick. */
+
+/** Three numbers an input in whatever array holds them: centre, scale, change. */
+export const SCALE_FIELDS = 3;
+
+/** Features and targets stay within +-LIMIT scales. */
+export const LIMIT = 8;
+/** Weight of a new tick: the scale follows a stream over some hundreds of ticks. */
+const RATE = 1 / 256;
+/** A deviation counts at most this many scales, so that one wild value moves little and a lasting one still moves the scale by 2 % a tick. */
+const CLIP = 6;
+/** For a normal distribution the mean absolute deviation times this is the standard deviation. */
+const MAD_TO_STD = 1.2533141373155003;
+/** And the median absolute deviation times this. */
+const MEDIAN_AD_TO_STD = 1.4826;
+/** Outliers are pulled in to this many robust deviations before means are taken. */
+const PULL = 5;
+
+/** Writes centre, scale and change of `values` (oldest first; NaN = missing) to target[at ..]. A constant stream has scale and change 1. */
+export function fitScale(values: ArrayLike<number>, target: Float64Array, at: number): void {
+  const known: number[] = [];
+  const changes: number[] = [];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (!Number.isFinite(value)) continue;
+    if (known.length > 0) changes.push(value - known[known.length - 1]);
+    known.push(value);
+  }
+  const middle = median(known.sort((a, b) => a - b));
+  const centre = mean(pulledIn(known, middle)) ?? 0;
+  const floor = floorOf(centre);
+  target[at] = centre;
+  target[at + 1] = spread(known, middle, centre, floor);
+  target[at + 2] = spread(changes, 0, 0, floor);
+}
+
+/** Moves centre, scale and change (meta[at ..]) by one value; `previous` is the last known one. */
+export function updateScale(meta: Float64Array, at: number, value: number, previous: number): void {
+  const centre = meta[at];
+  const scale = meta[at + 1];
+  const limit = CLIP * scale;
+  const deviation = Math.min(Math.max(value - centre, -limit), limit);
+  const floor = floorOf(centre);
+  meta[at] = centre + RATE * deviation;
+  meta[at + 1] = Math.max(scale + RATE * (MAD_TO_STD * Math.abs(deviation) - scale), floor);
+  if (previous !== previous) return;
+  const change = meta[at + 2];
+  const moved = Math.min(Math.abs(value - previous), CLIP * change);
+  meta[at + 2] = Math.max(change + RATE * (MAD_TO_STD * moved - change), floor);
+}
+
+/** x within +-LIMIT. */
+export const limited = (x: number): number => Math.min(Math.max(x, -LIMIT), LIMIT);
+
+/** The level feature: (value - centre) / scale, limited. */
+export const levelOf = (meta: Float64Array, at: number, value: number): number =>
+  limited((value - meta[at]) / meta[at + 1]);
+
+/** The change feature: (value - previous) / change, limited; 0 where there is no previous value. */
+export const changeOf = (meta: Float64Array, at: number, value: number, previous: number): number =>
+  previous === previous ? limited((value - previous) / meta[at + 2]) : 0;
+
+/** Scaled mean absolute deviation from `centre` after outliers are pulled in; where more than half of the values are equal, the most extreme tenth is left out instead. */
+function spread(values: readonly number[], middle: number, centre: number, floor: number): number {
+  const deviations = values.map((x) => Math.abs(x - middle)).sort((a, b) => a - b);
+  const typical = MEDIAN_AD_TO_STD * median(deviations);
+  const kept =
+    typical > 0
+      ? pulledIn(values, middle).map((x) => Math.abs(x - centre))
+      : deviations.slice(0, Math.ceil(0.9 * deviations.length));
+  const scale = MAD_TO_STD * (mean(kept) ?? 0);
+  return scale > 0 ? Math.max(scale, floor) : 1;
+}
+
+function pulledIn(values: readonly number[], middle: number): number[] {
+  const reach = PULL * MEDIAN_AD_TO_STD * median(values.map((x) => Math.abs(x - middle)).sort((a, b) => a - b));
+  return values.map((x) => Math.min(Math.max(x, middle - reach), middle + reach));
+}
+
+/** Below this, differences are rounding errors of the values themselves. */
+const floorOf = (centre: number): number => 1e-9 * Math.max(Math.abs(centre), 1e-3);
+
+const mean = (values: readonly number[]): number | undefined =>
+  values.length === 0 ? undefined : values.reduce((sum, x) => sum + x, 0) / values.length;
+
+/** Of sorted values; 0 of none. */
+function median(sorted: readonly number[]): number {
+  const at = sorted.length >> 1;
+  if (sorted.length === 0) return 0;
+  return sorted.length % 2 === 1 ? sorted[at] : (sorted[at - 1] + sorted[at]) / 2;
+}
