@@ -43,6 +43,13 @@ export function outcomesFor(records: RecordBatch, model: string | null = 'm@1'):
     start: new Int32Array(count),
     end: new Int32Array(count),
     deadLetters,
-    columns: { stream: [], ts: none, value: none, expected: none, prediction: none },
+    columns: {
+      stream: [],
+      ts: none,
+      value: none,
+      expected: none,
+      expectedFromModel: new Uint8Array(0),
+      prediction: none,
+    },
   };
 }

@@ -1,7 +1,15 @@
 /** What the network is given of a tick, and what its output means in the stream's own units. */
 import type { ModelManifest } from '#domain/model';
 import { changeOf, levelOf } from '#rnn/scaler';
-import type { ModelSlot } from './model-slot.js';
+import type { Network } from '#rnn/network.types';
+
+/** The part of a model slot that matters here. */
+interface Served {
+  readonly manifest: ModelManifest;
+  readonly network: Network;
+  /** Anything but undefined: a token model. */
+  readonly vocabulary: unknown;
+}
 
 /** Features a tick under the model, for a pipeline with so many inputs. */
 export function featureCount({ features, network }: ModelManifest, inputs: number): number {
@@ -12,7 +20,7 @@ export function featureCount({ features, network }: ModelManifest, inputs: numbe
 /** Writes the features of one input into row `row` of the wave: a token's id, a raw value, or its level and, behind the levels of all inputs, its change.
  *  `previous`: the last known value before this one. A value never seen counts as the centre. */
 export function writeFeatures(
-  model: Pick<ModelSlot, 'manifest' | 'network' | 'vocabulary'>,
+  model: Served,
   row: number,
   input: number,
   inputs: number,
@@ -38,7 +46,7 @@ export function writeFeatures(
 
 /** The network's output in the stream's own units; `last` is the last known value, `scaleAt` where the first input's scale lies. */
 export function toStreamUnits(
-  { manifest: { scaler, target } }: Pick<ModelSlot, 'manifest'>,
+  { manifest: { scaler, target } }: Pick<Served, 'manifest'>,
   y: number,
   last: number,
   meta: Float64Array,

@@ -17,7 +17,8 @@ const MEDIAN_AD_TO_STD = 1.4826;
 /** Outliers are pulled in to this many robust deviations before means are taken. */
 const PULL = 5;
 
-/** Writes centre, scale and change of `values` (oldest first; NaN = missing) to target[at ..]. A constant stream has scale and change 1. */
+/** Writes centre, scale and change of `values` (oldest first; NaN = missing) to target[at ..]. A constant stream has scale 1, and a change so small
+ *  that whatever the network says of it comes to nothing. */
 export function fitScale(values: ArrayLike<number>, target: Float64Array, at: number): void {
   const known: number[] = [];
   const changes: number[] = [];
@@ -29,10 +30,10 @@ export function fitScale(values: ArrayLike<number>, target: Float64Array, at: nu
   }
   const middle = median(known.sort((a, b) => a - b));
   const centre = mean(pulledIn(known, middle)) ?? 0;
-  const floor = floorOf(centre);
   target[at] = centre;
-  target[at + 1] = spread(known, middle, centre, floor);
-  target[at + 2] = spread(changes, 0, 0, floor);
+  target[at + 1] = spread(known, middle, centre) || 1;
+  target[at + 2] = spread(changes, 0, 0);
+  for (let k = 1; k < SCALE_FIELDS; k++) target[at + k] = Math.max(target[at + k], floorOf(centre));
 }
 
 /** Moves centre, scale and change (meta[at ..]) by one value; `previous` is the last known one. */
@@ -61,16 +62,16 @@ export const levelOf = (meta: Float64Array, at: number, value: number): number =
 export const changeOf = (meta: Float64Array, at: number, value: number, previous: number): number =>
   previous === previous ? limited((value - previous) / meta[at + 2]) : 0;
 
-/** Scaled mean absolute deviation from `centre` after outliers are pulled in; where more than half of the values are equal, the most extreme tenth is left out instead. */
-function spread(values: readonly number[], middle: number, centre: number, floor: number): number {
+/** Scaled mean absolute deviation from `centre` after outliers are pulled in; where more than half of the values are equal, the most extreme tenth is left out instead.
+ *  0 if what is left is constant. */
+function spread(values: readonly number[], middle: number, centre: number): number {
   const deviations = values.map((x) => Math.abs(x - middle)).sort((a, b) => a - b);
   const typical = MEDIAN_AD_TO_STD * median(deviations);
   const kept =
     typical > 0
       ? pulledIn(values, middle).map((x) => Math.abs(x - centre))
       : deviations.slice(0, Math.ceil(0.9 * deviations.length));
-  const scale = MAD_TO_STD * (mean(kept) ?? 0);
-  return scale > 0 ? Math.max(scale, floor) : 1;
+  return MAD_TO_STD * (mean(kept) ?? 0);
 }
 
 function pulledIn(values: readonly number[], middle: number): number[] {

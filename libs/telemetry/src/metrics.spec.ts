@@ -25,7 +25,14 @@ function outcomes(kinds: string, timestamps: number[]): OutcomeBatch {
     start: new Int32Array(),
     end: new Int32Array(),
     deadLetters,
-    columns: { stream: [], ts: none, value: none, expected: none, prediction: none },
+    columns: {
+      stream: [],
+      ts: none,
+      value: none,
+      expected: none,
+      expectedFromModel: new Uint8Array(0),
+      prediction: none,
+    },
   };
 }
 

@@ -35,7 +35,14 @@ async function work(): Promise<void> {
       start: new Int32Array(0),
       end: new Int32Array(0),
       deadLetters: new Map(),
-      columns: { stream: [], ts: empty, value: empty, expected: empty, prediction: empty },
+      columns: {
+        stream: [],
+        ts: empty,
+        value: empty,
+        expected: empty,
+        expectedFromModel: new Uint8Array(0),
+        prediction: empty,
+      },
     });
     committed = records.offsets[records.count - 1] + 1;
     const bytes = Buffer.alloc(300 * (count + 1));

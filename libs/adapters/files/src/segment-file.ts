@@ -185,7 +185,7 @@ export class SegmentFiles {
   async close(): Promise<void> {
     await this.sync();
     // What ran just now may have left more to do, such as a file to remove.
-    for (let last; last !== this.syncing; ) await (last = this.syncing);
+    for (let last; last !== this.syncing;) await (last = this.syncing);
     for (const file of this.files.splice(0)) fs.closeSync(file.fd);
     fs.closeSync(this.folderFd);
   }
