@@ -12,6 +12,7 @@ export interface Version {
   readonly tfjs: boolean;
 }
 
+const KNOWN = [...ACTIVATIONS.filter((name) => name !== 'hard_sigmoid_keras2'), 'softmax'].join(', ');
 const SYNONYMS: Record<string, AnyActivation> = { swish: 'silu', hardSigmoid: 'hard_sigmoid', softMax: 'softmax' };
 
 export function activationOf(value: unknown, otherwise: string, version: Version, where: string): AnyActivation {
@@ -29,10 +30,7 @@ function named(name: string, version: Version, where: string): AnyActivation {
   if (known === 'softmax') return known;
   const found = ACTIVATIONS.find((activation) => activation === known);
   if (found !== undefined && found !== 'hard_sigmoid_keras2') return found;
-  throw unsupported(
-    where,
-    `its activation ${quote(name)} is none that riverrun has (${ACTIVATIONS.join(', ')}, softmax)`,
-  );
+  throw unsupported(where, `its activation ${quote(name)} is none that riverrun has (${KNOWN})`);
 }
 
 /** `{class_name, config}`: a function of Keras' own, or an activation layer used as a function. */
@@ -85,10 +83,7 @@ export function activationLayer(
     case 'LeakyReLU':
     case 'PReLU':
     case 'ThresholdedReLU':
-      throw unsupported(
-        where,
-        `${className} is none of the activations riverrun has (${ACTIVATIONS.join(', ')}, softmax)`,
-      );
+      throw unsupported(where, `${className} is none of the activations riverrun has (${KNOWN})`);
     default:
       return undefined;
   }

@@ -54,9 +54,7 @@ class ArchiveWeights implements WeightSource {
   private readonly root: string;
 
   constructor(private readonly file: Hdf5File) {
-    const root = ['/layers', '/_layer_checkpoint_dependencies'].find((path) => file.hasGroup(path));
-    if (root === undefined) throw invalid('model.weights.h5 has no group of layers');
-    this.root = root;
+    this.root = file.hasGroup('/layers') ? '/layers' : '/_layer_checkpoint_dependencies';
   }
 
   take({ className, ordinal, inner }: WeightPlace): Tensor[] {

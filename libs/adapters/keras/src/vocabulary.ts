@@ -27,6 +27,8 @@ export function lookupVocabulary(model: SavedModel, layer: ChainLayer, where: st
     notes.push(
       `${where}: words are looked up as they come; send them as ${quote(own(config, 'standardize') ?? 'lower_and_strip_punctuation')} leaves them`,
     );
+  if (className === 'IntegerLookup')
+    notes.push(`${where}: send its numbers as words ("7"); a bare number is taken as the embedding's own id`);
   const listed = own(config, 'vocabulary') ?? null;
   // Adapted vocabularies lie in a file of their own, complete with the ids of padding and of unknown words.
   const words =

@@ -89,7 +89,7 @@ function eachEntry(file: ZipFile, visit: (entry: Entry) => void): Promise<void> 
         visit(entry);
         file.readEntry();
       } catch (error) {
-        reject(error);
+        reject(zipError(error));
       }
     });
     file.readEntry();
