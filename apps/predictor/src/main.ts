@@ -15,6 +15,9 @@ import { TrainerScheduler } from './trainer-scheduler.js';
 const STOP_WITHIN_MS = 4500;
 const FOLLOW_REGISTRY_MS = 1000;
 
+// Whoever read the log may go away; the ticks must not.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
 async function main(): Promise<void> {
   const { config, warnings } = loadConfig();
   const logger = createJsonLogger({ level: config.logLevel, format: process.stdout.isTTY ? 'pretty' : 'json' });
