@@ -40,7 +40,13 @@ async function write(name: string, { json, data }: Saved): Promise<string> {
 }
 
 function randomise(model: tfl.LayersModel): void {
-  model.setWeights(model.getWeights().map((w, i) => tf.randomNormal(w.shape, 0, 0.4, 'float32', 100 + i)));
+  const names = model.weights.map(({ originalName }) => originalName);
+  model.setWeights(
+    model.getWeights().map((w, i) => {
+      const values = tf.randomNormal(w.shape, 0, 0.4, 'float32', 100 + i);
+      return names[i].includes('variance') ? tf.add(tf.abs(values), 0.5) : values;
+    }),
+  );
 }
 
 /** Per tick, by running ever longer beginnings. */

@@ -10,7 +10,7 @@ export async function importTfjsModel(json: Json, path: string, what: string): P
   const outer = topologyOf(json, what);
   const inner = own(outer, 'model_config');
   const topology = isObject(inner) ? inner : outer;
-  const version = versionOf(own(outer, 'keras_version'), '2', true);
+  const version = versionOf(own(outer, 'keras_version'), 'tfjs');
   const tensors = await readManifest(json, path);
   const byLayer = new Map<string, Tensor[]>();
   // Names are paths (gru_GRU1/kernel, sequential/gru/gru_cell/kernel) with the layer's own name as one of their parts.
