@@ -31,7 +31,7 @@ async function once(watchMs: number): Promise<{ firstPredictionSeconds: number; 
   const events = await fetch(`${url}/predictions`);
   const reader = events.body!.getReader();
   let text = '';
-  while (!text.includes('event: prediction')) text += Buffer.from((await reader.read()).value!).toString();
+  while (!text.includes('event: prediction')) text += Buffer.from((await reader.read()).value).toString();
   const firstPredictionSeconds = (performance.now() - started) / 1000;
   void reader.cancel();
   let peakRssMb = rssMb(child.pid!);
