@@ -2,7 +2,8 @@
 import { sliceBatch, type RecordBatch } from '#domain/record-batch';
 
 export class UnreadQueue {
-  private batches: RecordBatch[] = [];
+  /** Read ones are let go at once: each holds its records' bytes. */
+  private batches: (RecordBatch | undefined)[] = [];
   private head = 0;
   private records = 0;
   private bytes = 0;
@@ -28,7 +29,7 @@ export class UnreadQueue {
 
   /** Takes `count` records of the first batch. */
   take(count: number): RecordBatch {
-    const batch = this.batches[this.head];
+    const batch = this.batches[this.head]!;
     this.records -= count;
     this.wake();
     if (count < batch.count) {
@@ -36,6 +37,7 @@ export class UnreadQueue {
       return sliceBatch(batch, 0, count);
     }
     this.bytes -= batch.bytes.length;
+    this.batches[this.head] = undefined;
     this.head += 1;
     if (this.head > 1024 && 2 * this.head > this.batches.length) {
       this.batches = this.batches.slice(this.head);
