@@ -1,4 +1,5 @@
 /** Step 3b: the outcomes as the messages of the contract, written straight into one arena. */
+import { SHORT_ID, type StreamTable } from './stream-table.js';
 import { writeAscii, writeInteger, writeNumber, MAX_NUMBER_BYTES } from './number-writer.js';
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -11,6 +12,8 @@ const TARGET_TS = ascii(',"targetTs":');
 const OUTPUTS = ascii(',"outputs":[');
 const PROBABILITIES = ascii(',"probabilities":[');
 const FIXED_BYTES = 160;
+/** A stream id in JSON: at most 256 characters, each at most six long. */
+const MAX_STREAM_TEXT = 6 * 256 + 2;
 
 /** Writes predictions one after the other. Ask `begin` for room first. */
 export class OutcomeWriter {
@@ -31,7 +34,8 @@ export class OutcomeWriter {
 
   /** prediction NaN: null (a stream that never had a value). targetTs NaN: left out. */
   prediction(
-    stream: string,
+    table: StreamTable,
+    slot: number,
     ts: number,
     offset: number,
     prediction: number,
@@ -42,7 +46,7 @@ export class OutcomeWriter {
   ): void {
     this.reserve(
       FIXED_BYTES +
-        6 * stream.length +
+        MAX_STREAM_TEXT +
         4 * MAX_NUMBER_BYTES +
         2 * MAX_NUMBER_BYTES * (outputs?.length ?? 0) +
         (this.topic?.length ?? 0) * 6 +
@@ -50,7 +54,7 @@ export class OutcomeWriter {
     );
     const { bytes } = this;
     let at = copy(bytes, this.length, STREAM);
-    at = writeString(bytes, at, stream);
+    at = writeStreamId(bytes, at, table, slot);
     at = writeInteger(bytes, copy(bytes, at, TS), ts);
     if (this.topic !== undefined) at = writeAscii(bytes, at, `,"topic":${JSON.stringify(this.topic)}`);
     at = writeInteger(bytes, copy(bytes, at, OFFSET), offset);
@@ -91,6 +95,17 @@ function writeList(bytes: Uint8Array, at: number, values: Float32Array): number 
     at = writeNumber(bytes, at, values[i]);
   }
   bytes[at++] = 93;
+  return at;
+}
+
+/** The stream's id as a JSON string; short plain ones from where the look-up just found them. */
+function writeStreamId(bytes: Uint8Array, at: number, { shortIds, ids }: StreamTable, slot: number): number {
+  const base = slot * SHORT_ID;
+  const length = shortIds[base];
+  if (length === 0) return writeString(bytes, at, ids[slot]);
+  bytes[at++] = 34;
+  for (let k = 1; k <= length; k++) bytes[at++] = shortIds[base + k];
+  bytes[at++] = 34;
   return at;
 }
 

@@ -90,7 +90,8 @@ function encode(
         const outputs =
           fromModel && outputSize > 1 ? stepped.outputs.subarray(i * outputSize, (i + 1) * outputSize) : undefined;
         writer.prediction(
-          id,
+          table,
+          batch.slot[i],
           ts,
           records.offsets[i],
           stepped.prediction[i],

@@ -47,7 +47,11 @@ export const scaleIndex = ({ fields }: StreamTable, slot: number, input: number)
 export const tailLength = (inputs: number): number => SEGMENT_ROWS * (1 + inputs);
 
 /** Estimated bytes a hot stream takes besides its hidden state: columns, id, hash table. */
-export const bytesPerStream = (inputs: number): number => 8 * (fieldCount(inputs) + tailLength(inputs)) + 120;
+export const bytesPerStream = (inputs: number): number =>
+  8 * (fieldCount(inputs) + tailLength(inputs)) + SHORT_ID + 120;
+
+/** Bytes of `StreamTable.shortIds` a slot. */
+export const SHORT_ID = 24;
 
 export class StreamTable {
   readonly fields: number;
@@ -63,7 +67,9 @@ export class StreamTable {
   readonly dirty: Uint8Array;
   private readonly referenced: Uint8Array;
   private readonly hashes: Int32Array;
-  /** slot + 1, or 0 where empty; linear probing. */
+  /** Short plain ids once more as bytes, SHORT_ID a slot: the length (0: look at `ids`), then the characters. At a million streams every pointer followed is a cache miss. */
+  readonly shortIds: Uint8Array;
+  /** Pairs of slot + 1 (0 where empty) and the id's hash; linear probing. */
   private readonly index: Int32Array;
   private readonly mask: number;
   private readonly free: number[] = [];
@@ -87,7 +93,8 @@ export class StreamTable {
     this.hashes = new Int32Array(capacity);
     let buckets = 16;
     while (buckets < 2 * capacity) buckets *= 2;
-    this.index = new Int32Array(buckets);
+    this.shortIds = new Uint8Array(capacity * SHORT_ID);
+    this.index = new Int32Array(2 * buckets);
     this.mask = buckets - 1;
   }
 
@@ -98,23 +105,18 @@ export class StreamTable {
     hash = mix(hash);
     const length = end - start;
     for (let at = hash & this.mask; ; at = (at + 1) & this.mask) {
-      const slot = this.index[at] - 1;
+      const slot = this.index[2 * at] - 1;
       if (slot < 0) return -1;
-      if (this.hashes[slot] !== hash) continue;
-      const id = this.ids[slot];
-      if (id.length !== length) continue;
-      let k = 0;
-      while (k < length && id.charCodeAt(k) === bytes[start + k]) k += 1;
-      if (k === length) return this.touch(slot);
+      if (this.index[2 * at + 1] === hash && this.isAscii(slot, bytes, start, length)) return this.touch(slot);
     }
   }
 
   find(id: string): number {
     const hash = hashOf(id);
     for (let at = hash & this.mask; ; at = (at + 1) & this.mask) {
-      const slot = this.index[at] - 1;
+      const slot = this.index[2 * at] - 1;
       if (slot < 0) return -1;
-      if (this.hashes[slot] === hash && this.ids[slot] === id) return this.touch(slot);
+      if (this.index[2 * at + 1] === hash && this.ids[slot] === id) return this.touch(slot);
     }
   }
 
@@ -130,8 +132,10 @@ export class StreamTable {
     this.dirty[slot] = 0;
     this.clear(slot);
     let at = hash & this.mask;
-    while (this.index[at] !== 0) at = (at + 1) & this.mask;
-    this.index[at] = slot + 1;
+    while (this.index[2 * at] !== 0) at = (at + 1) & this.mask;
+    this.index[2 * at] = slot + 1;
+    this.index[2 * at + 1] = hash;
+    this.writeShortId(slot, id);
     this.size += 1;
     return this.touch(slot);
   }
@@ -199,19 +203,48 @@ export class StreamTable {
 
   private remove(slot: number): void {
     let at = this.hashes[slot] & this.mask;
-    while (this.index[at] !== slot + 1) at = (at + 1) & this.mask;
+    while (this.index[2 * at] !== slot + 1) at = (at + 1) & this.mask;
     // Close the gap: later entries of the same probe run move up if their home allows it.
-    for (let next = (at + 1) & this.mask; this.index[next] !== 0; next = (next + 1) & this.mask) {
-      const home = this.hashes[this.index[next] - 1] & this.mask;
+    for (let next = (at + 1) & this.mask; this.index[2 * next] !== 0; next = (next + 1) & this.mask) {
+      const home = this.index[2 * next + 1] & this.mask;
       if (((next - home) & this.mask) >= ((next - at) & this.mask)) {
-        this.index[at] = this.index[next]!;
+        this.index[2 * at] = this.index[2 * next];
+        this.index[2 * at + 1] = this.index[2 * next + 1];
         at = next;
       }
     }
-    this.index[at] = 0;
+    this.index[2 * at] = 0;
     this.ids[slot] = '';
     this.free.push(slot);
     this.size -= 1;
+  }
+
+  private isAscii(slot: number, bytes: Uint8Array, start: number, length: number): boolean {
+    const { shortIds } = this;
+    const base = slot * SHORT_ID;
+    let k = 0;
+    if (shortIds[base] > 0) {
+      if (shortIds[base] !== length) return false;
+      while (k < length && shortIds[base + 1 + k] === bytes[start + k]) k += 1;
+      return k === length;
+    }
+    const id = this.ids[slot];
+    if (id.length !== length) return false;
+    while (k < length && id.charCodeAt(k) === bytes[start + k]) k += 1;
+    return k === length;
+  }
+
+  /** Only ids that stand in JSON as they are. */
+  private writeShortId(slot: number, id: string): void {
+    const base = slot * SHORT_ID;
+    this.shortIds[base] = 0;
+    if (id.length >= SHORT_ID) return;
+    for (let k = 0; k < id.length; k++) {
+      const code = id.charCodeAt(k);
+      if (code < 32 || code > 126 || code === 34 || code === 92) return;
+      this.shortIds[base + 1 + k] = code;
+    }
+    this.shortIds[base] = id.length;
   }
 
   private touch(slot: number): number {
