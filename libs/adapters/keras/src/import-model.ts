@@ -1,72 +1,56 @@
-/** Reads a model that Keras or TensorFlow.js saved. The content decides what it is, whatever the file is called; nothing in it is ever run. */
-import { open, stat, type FileHandle } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { errorMessage, RiverrunError } from '#domain/errors';
+/** Models that Keras or TensorFlow.js saved, read in a thread of its own: a damaged HDF5 file can keep the HDF5 library busy for ever, which only
+ *  ending its thread can stop. */
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { RiverrunError } from '#domain/errors';
 import type { ImportedModel } from './convert.js';
-import { parseJson } from './json.js';
-import { importKerasArchive } from './keras-archive.js';
-import { importLegacyH5 } from './legacy-h5.js';
-import { MAX_FILE_BYTES, MAX_JSON_BYTES } from './limits.js';
-import { invalid, quote, unsupported } from './refusals.js';
-import { importTfjsModel } from './tfjs-model.js';
+import { invalid, quote } from './refusals.js';
 
 export type { ImportedModel } from './convert.js';
 
-const ZIP = Buffer.from('PK\x03\x04', 'latin1');
-const HDF5 = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
+export interface ImportOptions {
+  /** Longest time the reading may take. Default: half a minute, and more for large files. */
+  readonly timeoutMs?: number;
+}
+
+/** What the thread answers. */
+export type FromImporter = { readonly model: ImportedModel } | { readonly code: string; readonly message: string };
+
+// Run from the sources, as tests do, the built thread stands in: Node cannot start one from TypeScript.
+const WORKER = import.meta.url.endsWith('.ts')
+  ? new URL('../../../../dist/libs/adapters/keras/src/import-worker.js', import.meta.url)
+  : new URL('./import-worker.js', import.meta.url);
 
 /** RiverrunError MODEL_UNSUPPORTED for a model that cannot be streamed (it names the layer and says why), MODEL_INVALID for a file that is broken
  *  or hostile. */
-export async function importModel(path: string): Promise<ImportedModel> {
+export async function importModel(path: string, options: ImportOptions = {}): Promise<ImportedModel> {
+  const timeoutMs = options.timeoutMs ?? (await defaultTimeout(path));
+  const worker = new Worker(WORKER, { workerData: path, execArgv: [], name: 'riverrun-importer' });
+  let timer: NodeJS.Timeout | undefined;
   try {
-    return await importChecked(path);
-  } catch (error) {
-    if (error instanceof RiverrunError) throw error;
-    throw invalid(`${quote(basename(path))} cannot be read: ${quote(errorMessage(error))}`, error);
-  }
-}
-
-async function importChecked(path: string): Promise<ImportedModel> {
-  const what = quote(basename(path));
-  if ((await stat(path)).isDirectory()) return importChecked(await modelInside(path, what));
-  const file = await open(path, 'r');
-  let bytes: Buffer;
-  try {
-    const { size } = await file.stat();
-    if (size > MAX_FILE_BYTES) throw invalid(`${what} is ${size} bytes; models of up to ${MAX_FILE_BYTES} are read`);
-    const head = await readHead(file);
-    if (head.subarray(0, 4).equals(ZIP)) return await importKerasArchive(path, what);
-    const h5 = head.equals(HDF5);
-    const json = /^(\uFEFF)?\s*\{/.test(head.toString('utf8'));
-    if (!h5 && !json) throw notAModel(what, head);
-    if (json && size > MAX_JSON_BYTES) throw invalid(`${what} is ${size} bytes, more than any model's description`);
-    bytes = await file.readFile();
-    if (h5) return await importLegacyH5(bytes, what);
+    const answer = await new Promise<FromImporter>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', (error) =>
+        reject(invalid(`${quote(basename(path))} broke the reading of it: ${quote(String(error))}`, error)),
+      );
+      worker.once('exit', () => reject(invalid(`reading ${quote(basename(path))} ended without a result`)));
+      timer = setTimeout(
+        () => reject(invalid(`${quote(basename(path))} is damaged: reading it does not come to an end`)),
+        timeoutMs,
+      );
+    });
+    if ('model' in answer) return answer.model;
+    throw new RiverrunError(answer.code, answer.message);
   } finally {
-    await file.close();
+    clearTimeout(timer);
+    await worker.terminate();
   }
-  return importTfjsModel(parseJson(bytes, what), path, what);
 }
 
-/** The first bytes; reading them leaves the file at its beginning. */
-async function readHead(file: FileHandle): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
-  return buffer.subarray(0, bytesRead);
-}
-
-async function modelInside(folder: string, what: string): Promise<string> {
-  const has = (name: string): Promise<boolean> =>
-    stat(join(folder, name)).then(
-      (found) => found.isFile(),
-      () => false,
-    );
-  if (await has('model.json')) return join(folder, 'model.json');
-  if (await has('saved_model.pb'))
-    throw unsupported(what, 'a TensorFlow SavedModel has lost its layers; load it in Keras and save it as .keras');
-  throw invalid(`${what} is a folder without a model.json`);
-}
-
-function notAModel(what: string, head: Buffer): RiverrunError {
-  if (head.length === 0) return invalid(`${what} is empty`);
-  return invalid(`${what} is no model that riverrun reads: .keras, .h5 or a TensorFlow.js model.json`);
+/** Weights beside a model.json do not show in its size, and are not HDF5. */
+async function defaultTimeout(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || found.isDirectory() || path.endsWith('.json')) return 600_000;
+  return 30_000 + found.size / 4_000;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createNetwork } from '#rnn/network';
-import { importModel } from './import-model.js';
+import { readModel } from './read-model.js';
 
 /** Made by Keras itself: test/fixtures/models/make.py. */
 const FIXTURES = new URL('../../../../test/fixtures/models/', import.meta.url);
@@ -40,7 +40,7 @@ describe('models that Keras saved', () => {
 
   it.each(Object.keys(expected))('%s: within 1e-5 of Keras at every tick', async (name) => {
     const { inputs, outputs, vocabulary } = expected[name];
-    const model = await importModel(await unpack(name));
+    const model = await readModel(await unpack(name));
     const network = createNetwork(model.network, model.weights, { capacity: 1, maxWave: 1 });
     let largest = 0;
     inputs.forEach((input, tick) => {
@@ -60,9 +60,9 @@ describe('models that Keras saved', () => {
   });
 
   it('whose Keras computes in half precision are served in single, with a note', async () => {
-    const mixed = await importModel(await unpack('keras3-mixed-float16.keras'));
+    const mixed = await readModel(await unpack('keras3-mixed-float16.keras'));
     expect(mixed.notes.join()).toMatch(/mixed_float16.*float32/);
-    const half = await importModel(await unpack('keras3-bfloat16.keras'));
+    const half = await readModel(await unpack('keras3-bfloat16.keras'));
     expect(half.notes.join()).toMatch(/bfloat16/);
   });
 });

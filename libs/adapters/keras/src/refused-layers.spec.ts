@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { modelFolder, ramp } from '../testing/files.js';
 import { archive, input, layer, legacy, sequential, type Layer } from '../testing/models.js';
 import { expectRefusal } from '../testing/refusal.js';
-import { importModel } from './import-model.js';
+import { readModel } from './read-model.js';
 
 const file = modelFolder();
 const refused = async (
@@ -158,7 +158,7 @@ describe('what is left out or noted', () => {
       layer('Flatten'),
       layer('Dense', { units: 1 }),
     );
-    const model = await importModel(
+    const model = await readModel(
       await file(
         'notes.keras',
         await archive(topology, { 'gru/cell': [ramp(2, 9), ramp(3, 9), ramp(2, 9)], dense: [ramp(3, 1), ramp(1)] }),
@@ -176,9 +176,9 @@ describe('what is left out or noted', () => {
     const gru = (bias: number[]): Record<string, Record<string, ReturnType<typeof ramp>>> => ({
       gru: { 'gru/kernel:0': ramp(2, 9), 'gru/recurrent_kernel:0': ramp(3, 9), 'gru/bias:0': ramp(...bias) },
     });
-    const old = await importModel(await file('old.h5', await legacy(topology, gru([9]), '2.1.6')));
+    const old = await readModel(await file('old.h5', await legacy(topology, gru([9]), '2.1.6')));
     expect(old.network.layers[0]).toMatchObject({ resetAfter: false, recurrentActivation: 'hard_sigmoid_keras2' });
-    const tf = await importModel(await file('tf.h5', await legacy(topology, gru([2, 9]), '2.2.4-tf')));
+    const tf = await readModel(await file('tf.h5', await legacy(topology, gru([2, 9]), '2.2.4-tf')));
     expect(tf.network.layers[0]).toMatchObject({ resetAfter: true, recurrentActivation: 'sigmoid' });
   });
 });

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createNetwork } from '#rnn/network';
 import { makeSampleModel, type SampleModel } from '../../../../test/support/make-sample-model.js';
-import { importModel, type ImportedModel } from './import-model.js';
+import type { ImportedModel } from './convert.js';
+import { readModel } from './read-model.js';
 
 let folder: string;
 let sample: SampleModel;
@@ -14,7 +15,7 @@ let words: string[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'riverrun-sample-'));
   sample = await makeSampleModel(folder);
-  model = await importModel(sample.modelPath);
+  model = await readModel(sample.modelPath);
   words = JSON.parse(await readFile(sample.vocabularyPath, 'utf8')) as string[];
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true }));

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createNetwork } from '#rnn/network';
 import { modelFolder } from '../testing/files.js';
 import { expectRefusal } from '../testing/refusal.js';
-import { importModel } from './import-model.js';
+import { readModel } from './read-model.js';
 
 const file = modelFolder();
 const TICKS = 7;
@@ -168,7 +168,7 @@ describe('models that TensorFlow.js saved', () => {
     const tokens = ['embedding', 'mask'].includes(name);
     const x = tokens ? tf.tensor2d([[3, 0, 8, 1, 0, 2, 5]]) : tf.randomNormal([1, TICKS, 2], 0, 1, 'float32', 5);
     const outputs = perTick(model, x);
-    const { network: spec, weights } = await importModel(await write(name, await save(model)));
+    const { network: spec, weights } = await readModel(await write(name, await save(model)));
     const network = createNetwork(spec, weights, { capacity: 1, maxWave: 1 });
     const inputs = x.dataSync();
     let largest = 0;
@@ -199,7 +199,7 @@ describe('a model.json', () => {
 
   it('is read from its folder, too', async () => {
     const path = await write('folder', saved);
-    expect(await importModel(dirname(path))).toEqual(await importModel(path));
+    expect(await readModel(dirname(path))).toEqual(await readModel(path));
   });
 
   it.each([
@@ -235,7 +235,7 @@ describe('a model.json', () => {
   });
 
   it.each(['uint8', 'uint16', 'float16'] as const)('quantised as %s is brought back to floats', async (dtype) => {
-    const exact = (await importModel(await write('exact', saved))).weights;
+    const exact = (await readModel(await write('exact', saved))).weights;
     const floats = new Float32Array(
       saved.data.buffer.slice(saved.data.byteOffset, saved.data.byteOffset + saved.data.length),
     );
@@ -253,7 +253,7 @@ describe('a model.json', () => {
       for (const weight of j.weightsManifest[0].weights)
         weight.quantization = { dtype, original_dtype: 'float32', ...(dtype !== 'float16' && { scale, min }) };
     });
-    const { weights } = await importModel(await write('quantised', { json, data }));
+    const { weights } = await readModel(await write('quantised', { json, data }));
     const largest = weights.reduce((most, w, i) => Math.max(most, Math.abs(w - exact[i])), 0);
     expect(largest).toBeLessThan(dtype === 'float16' ? 2e-3 : scale);
     expect(largest).toBeGreaterThan(0);

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { importModel } from '../src/import-model.js';
+import { readModel } from '../src/read-model.js';
 
 /** Every refusal is one line with a stable code. */
 export async function expectRefusal(
@@ -7,7 +7,7 @@ export async function expectRefusal(
   code: 'MODEL_INVALID' | 'MODEL_UNSUPPORTED',
   message: RegExp,
 ): Promise<void> {
-  const error = await importModel(path).then(
+  const error = await readModel(path).then(
     () => new Error('imported'),
     (reason: unknown) => reason as Error,
   );
