@@ -104,7 +104,13 @@ export class LiveFeed {
   }
 
   private async refreshViews(): Promise<void> {
-    for (const [id, shown] of this.shown) shown.view = await shown.service.pipeline.view(id);
+    for (const [id, shown] of this.shown)
+      try {
+        shown.view = await shown.service.pipeline.view(id);
+      } catch {
+        // A pipeline in trouble says so elsewhere; the page goes on with what it last knew.
+        return;
+      }
   }
 
   private json(pointsOf: (shown: Shown) => Point[]): string {

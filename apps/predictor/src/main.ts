@@ -19,6 +19,9 @@ const FOLLOW_REGISTRY_MS = 1000;
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 async function main(): Promise<void> {
+  // Until there is something to stop, a stop is just the end.
+  const leave = (): never => process.exit(0);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, leave);
   const { config, warnings } = loadConfig();
   const logger = createJsonLogger({ level: config.logLevel, format: process.stdout.isTTY ? 'pretty' : 'json' });
   for (const warning of warnings) logger.warn(warning);
@@ -48,18 +51,20 @@ async function main(): Promise<void> {
   const app = await createServer({ config, services, registry, feed, health, prometheus }, version, logger);
   const url = await listen(app, config.port, config.host);
 
+  // A champion that cannot be served must not keep the service from serving what it served before.
+  const followRegistry = (service: (typeof services)[number]): Promise<void> =>
+    service
+      .followRegistry()
+      .catch((error: unknown) =>
+        logger.warn('the champion cannot be served', { pipeline: service.name, error: errorMessage(error) }),
+      );
   for (const service of services) {
-    await service.followRegistry();
+    await followRegistry(service);
     service.start();
   }
   await demo?.start();
   const follow = setInterval(() => {
-    for (const service of services)
-      service
-        .followRegistry()
-        .catch((error: unknown) =>
-          logger.warn('the champion cannot be served', { pipeline: service.name, error: errorMessage(error) }),
-        );
+    for (const service of services) void followRegistry(service);
   }, FOLLOW_REGISTRY_MS);
   logger.info(`riverrun ${version} is at ${url}`, { dataDir: config.dataDir, kernel: embedded.kernel });
 
@@ -84,7 +89,10 @@ async function main(): Promise<void> {
     logger.info('stopped');
     process.exit(0);
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => void stop(signal));
+    process.off(signal, leave);
+  }
 }
 
 main().catch((error: unknown) => {

@@ -20,8 +20,9 @@ export class PipelineService {
   private running: Promise<void> | undefined;
   private saveTimer: NodeJS.Timeout | undefined;
   private stopping = false;
-  /** Why ticks do not move at present. */
-  problem: string | undefined;
+  /** Why ticks do not move at present; and why states cannot be saved. */
+  private stuck: string | undefined;
+  private unsaved: string | undefined;
   swaps = 0;
 
   constructor(
@@ -32,6 +33,10 @@ export class PipelineService {
     private readonly closePorts: () => Promise<void>,
   ) {
     this.submissions = new Submissions(log);
+  }
+
+  get problem(): string | undefined {
+    return this.stuck ?? this.unsaved;
   }
 
   get name(): string {
@@ -47,8 +52,15 @@ export class PipelineService {
   start(): void {
     this.running = this.run();
     this.saveTimer = setInterval(() => {
-      if (this.problem === undefined)
-        this.pipeline.saveIfDue().catch((error: unknown) => this.report('saving states failed', error));
+      // Again and again after a failure: nobody else would, on a quiet log.
+      if (this.stuck === undefined)
+        this.pipeline.saveIfDue().then(
+          () => (this.unsaved = undefined),
+          (error: unknown) => {
+            if (this.stuck === undefined && this.unsaved === undefined) this.report('saving states failed', error);
+            this.unsaved = errorMessage(error);
+          },
+        );
     }, SAVE_CHECK_MS);
   }
 
@@ -97,25 +109,33 @@ export class PipelineService {
       try {
         if (recovering) await this.pipeline.recover();
         recovering = false;
-        this.problem = undefined;
+        this.stuck = undefined;
         const result = await this.pipeline.next();
         if (result === null) return;
         this.submissions.committed(result.outcomes);
-        for (const listener of this.listeners) listener(result, this);
+        for (const listener of this.listeners)
+          try {
+            listener(result, this);
+          } catch (error) {
+            // Those who look on must not stop what they look at.
+            this.report('a listener failed', error);
+          }
         // A full log must not starve timers and sockets.
         await new Promise((resolve) => setImmediate(resolve));
       } catch (error) {
         recovering = true;
         this.submissions.fail(error instanceof RiverrunError ? error.code : 'UNANSWERED', errorMessage(error));
+        this.stuck = errorMessage(error);
         this.report('ticks do not move', error);
         if (this.stopping) return;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        // To recover now would open what `stop` has closed.
+        if (this.stopping) return;
       }
     }
   }
 
   private report(what: string, error: unknown): void {
-    this.problem = errorMessage(error);
     this.logger.error(what, {
       pipeline: this.name,
       code: error instanceof RiverrunError ? error.code : undefined,

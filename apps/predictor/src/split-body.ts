@@ -5,6 +5,14 @@ import { RecordBatchBuilder, type RecordBatch } from '#domain/record-batch';
 const [QUOTE, BACKSLASH, COMMA, OPEN_ARRAY, CLOSE_ARRAY, OPEN, CLOSE, NEWLINE] = [34, 92, 44, 91, 93, 123, 125, 10];
 const isSpace = (byte: number): boolean => byte === 32 || byte === 9 || byte === 10 || byte === 13;
 
+/** A record takes some 200 bytes besides its own until it is answered: so many a request, whatever its length. */
+const MAX_RECORDS = 1 << 18;
+const tooMany = (): RiverrunError =>
+  new RiverrunError(
+    'TOO_LARGE',
+    `more than ${MAX_RECORDS} ticks in one request: send them in several; nothing was taken`,
+  );
+
 export type BodyKind = 'one' | 'array' | 'ndjson';
 
 /** A JSON array's elements, or one record a line, or the whole body as one record. RiverrunError EMPTY | MALFORMED (an array that does not close). */
@@ -41,7 +49,7 @@ function lines(body: Uint8Array, start: number, end: number): [number, number][]
     if (to < 0 || to > end) to = end;
     let last = to;
     while (last > from && isSpace(body[last - 1])) last -= 1;
-    if (last > from) ranges.push([from, last]);
+    if (last > from && ranges.push([from, last]) > MAX_RECORDS) throw tooMany();
     from = to + 1;
   }
   return ranges;
@@ -56,7 +64,7 @@ function elements(body: Uint8Array, start: number, end: number): [number, number
     let last = to;
     while (from < last && isSpace(body[from])) from += 1;
     while (last > from && isSpace(body[last - 1])) last -= 1;
-    ranges.push([from, last]);
+    if (ranges.push([from, last]) > MAX_RECORDS) throw tooMany();
     from = to + 1;
   };
   for (let at = start; at < end; at++) {

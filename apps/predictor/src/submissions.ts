@@ -36,8 +36,9 @@ export class Submissions {
     let first: number;
     try {
       first = await this.log.append(records);
-    } finally {
-      this.appending -= 1;
+    } catch (error) {
+      this.appended();
+      throw error;
     }
     let timer: NodeJS.Timeout | undefined;
     const answers = new Promise<Answer[]>((resolve, reject) => {
@@ -48,8 +49,10 @@ export class Submissions {
         resolve,
         reject,
       };
-      this.waiting.push(waiting);
-      for (const outcomes of this.unclaimed) this.offer(outcomes);
+      // Only to this one: the others were offered each batch when it came.
+      for (const outcomes of this.unclaimed) offer(outcomes, waiting);
+      this.appended();
+      if (waiting.missing > 0) this.waiting.push(waiting);
       timer = setTimeout(() => {
         this.waiting = this.waiting.filter((w) => w !== waiting);
         reject(
@@ -60,7 +63,6 @@ export class Submissions {
         );
       }, timeoutMs);
     });
-    if (this.appending === 0) this.unclaimed = [];
     return answers.finally(() => clearTimeout(timer));
   }
 
@@ -77,18 +79,25 @@ export class Submissions {
   }
 
   private offer(outcomes: OutcomeBatch): void {
-    const { offsets, count } = outcomes.records;
-    for (const waiting of this.waiting) {
-      const from = Math.max(0, waiting.first - offsets[0]);
-      const to = Math.min(count, waiting.first + waiting.answers.length - offsets[0]);
-      for (let i = from; i < to; i++) {
-        waiting.answers[offsets[i] - waiting.first] = answerOf(outcomes, i);
-        waiting.missing -= 1;
-      }
-      if (waiting.missing === 0) waiting.resolve(waiting.answers);
-    }
+    for (const waiting of this.waiting) offer(outcomes, waiting);
     this.waiting = this.waiting.filter((w) => w.missing > 0);
   }
+
+  private appended(): void {
+    this.appending -= 1;
+    if (this.appending === 0) this.unclaimed = [];
+  }
+}
+
+function offer(outcomes: OutcomeBatch, waiting: Waiting): void {
+  const { offsets, count } = outcomes.records;
+  const from = Math.max(0, waiting.first - offsets[0]);
+  const to = Math.min(count, waiting.first + waiting.answers.length - offsets[0]);
+  for (let i = from; i < to; i++) {
+    waiting.answers[offsets[i] - waiting.first] = answerOf(outcomes, i);
+    waiting.missing -= 1;
+  }
+  if (waiting.missing === 0) waiting.resolve(waiting.answers);
 }
 
 export function answerOf(outcomes: OutcomeBatch, i: number): Answer {

@@ -215,12 +215,16 @@ export class TrainerScheduler {
     let cursor: string | undefined;
     do {
       const page = await service.pipeline.list(cursor, 100);
-      for (const { id } of page.streams) {
+      for (const { id, ticks } of page.streams) {
+        if (ticks < MIN_STREAM_ROWS) continue;
+        // Nothing of all this waits for a disk or a socket: let the ticks through.
+        await new Promise((resolve) => setImmediate(resolve));
         const window = await service.pipeline.window(id);
         if (window.length >= MIN_STREAM_ROWS * width) windows.push(window);
         if (windows.length === MAX_STREAMS) return windows;
       }
       cursor = page.cursor;
+      await new Promise((resolve) => setImmediate(resolve));
     } while (cursor !== undefined);
     return windows;
   }

@@ -8,7 +8,7 @@ interface Served {
   readonly manifest: ModelManifest;
   readonly network: Network;
   /** Anything but undefined: a token model. */
-  readonly vocabulary: unknown;
+  readonly vocabulary: { readonly size: number } | undefined;
 }
 
 /** Features a tick under the model, for a pipeline with so many inputs. */
@@ -31,7 +31,8 @@ export function writeFeatures(
 ): void {
   const { network, manifest } = model;
   if (model.vocabulary !== undefined) {
-    network.tokens[row] = value === value ? value : 0;
+    // A window may hold what is no token of this model: values, or ids of a larger vocabulary, from before a swap.
+    network.tokens[row] = Number.isInteger(value) && value >= 0 && value < model.vocabulary.size ? value : 0;
     return;
   }
   const at = row * network.spec.inputSize + input;

@@ -71,11 +71,7 @@ export function parseTick(bytes: Uint8Array, spec: PipelineSpec, vocabulary: Voc
   const control = own(json, 'control');
   if (control !== undefined) {
     if (control !== 'reset')
-      return fail(
-        'MALFORMED',
-        `unknown control ${JSON.stringify(control).slice(0, 60)}: only "reset" is known`,
-        stream,
-      );
+      return fail('MALFORMED', `unknown control ${shown(control)}: only "reset" is known`, stream);
     return { kind: 'control', stream, control };
   }
   const ts = readTime(json, spec);
@@ -188,5 +184,10 @@ const kindOf = (value: unknown): string =>
           ? 'an object'
           : `a ${typeof value}`;
 
+/** Never the JSON of an object or an array: JSON.parse reads nestings so deep that JSON.stringify runs out of stack, and no record may stop the log. */
 const shown = (value: unknown): string =>
-  (typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'undefined')).slice(0, 60);
+  typeof value === 'string'
+    ? JSON.stringify(value.slice(0, 60)).slice(0, 60)
+    : typeof value === 'object'
+      ? kindOf(value)
+      : String(value).slice(0, 60);

@@ -48,6 +48,8 @@ export type FindModel = (digest: string) => Promise<ModelArtifact>;
 
 export class Pipeline {
   private queue: Promise<unknown> = Promise.resolve();
+  /** Set from an error until `recover`: memory is ahead of the log, and nothing of it may be shown or saved. */
+  private broken = false;
 
   private constructor(
     private readonly core: PipelineCore,
@@ -97,8 +99,9 @@ export class Pipeline {
 
   /** Also after an error in `process`: forgets what is in memory and starts again from the store. */
   recover(): Promise<void> {
-    return this.serially(async () => {
+    return this.enqueue(async () => {
       const { core } = this;
+      this.broken = true;
       const { log, states } = core.ports;
       core.table.reset();
       core.windowBuffer.clear();
@@ -134,13 +137,20 @@ export class Pipeline {
         if (records === null) return;
         await processBatch(core, records, true);
       }
+      this.broken = false;
     });
   }
 
   /** Takes the next records; null once the log is closed. After an error call `recover` before anything else. */
   async next(): Promise<BatchResult | null> {
     const records = await this.core.ports.log.read(this.core.options.maxBatch);
-    return records === null ? null : this.serially(() => processBatch(this.core, records));
+    if (records === null) return null;
+    return this.serially(async () => {
+      this.broken = true;
+      const result = await processBatch(this.core, records);
+      this.broken = false;
+      return result;
+    });
   }
 
   /** Serves `artifact` from the next tick on. Streams meet it lazily: see warm-up.ts. */
@@ -310,6 +320,14 @@ export class Pipeline {
   }
 
   private serially<T>(work: () => Promise<T>): Promise<T> {
+    return this.enqueue(() => {
+      if (this.broken)
+        throw new RiverrunError('UNAVAILABLE', `pipeline ${this.spec.name} has to recover from an error first`);
+      return work();
+    });
+  }
+
+  private enqueue<T>(work: () => Promise<T>): Promise<T> {
     const result = this.queue.then(work);
     this.queue = result.catch(() => undefined);
     return result;

@@ -150,7 +150,7 @@ function forecast(
     let source: number = Source.baseline;
     if (model !== undefined && table.generation[slot] === model.generation) {
       const y = toStreamUnits(model, outputs![n * outputSize], prediction, meta, base + FIRST_SCALE);
-      if (Number.isFinite(y)) {
+      if (Number.isFinite(y) && allFinite(outputs!, n * outputSize, outputSize)) {
         prediction = y;
         source = Source.model;
         for (let k = 0; outputSize > 1 && k < outputSize; k++)
@@ -167,6 +167,11 @@ function forecast(
     stepped.prediction[i] = prediction;
     stepped.source[i] = source;
   }
+}
+
+function allFinite(values: Float32Array, from: number, count: number): boolean {
+  for (let k = from; k < from + count; k++) if (!Number.isFinite(values[k])) return false;
+  return true;
 }
 
 /** Streams that the model has not stepped yet and that have history enough get their hidden state before this tick. */

@@ -12,7 +12,11 @@ import { Field, scaleIndex, type StreamTable } from './stream-table.js';
 export type Windows = ReadonlyMap<number, Float64Array>;
 const NONE: Windows = new Map();
 
-/** Reads the windows of the batch's streams that will have to be warmed up; most batches have none. */
+/** Streams warmed up at a time, some milliseconds' work, before timers and sockets get their turn. */
+const AT_A_TIME = 32;
+
+/** Warms up the batch's streams that have history enough, and reads the windows of those that may have by their tick; most batches have none. After a swap
+ *  a batch may have thousands. It makes no difference that this is before the stream's next tick and not right at it: its window stays the same. */
 export async function loadWindowsToWarmUp(core: PipelineCore, batch: DecodedBatch): Promise<Windows> {
   const { table, model } = core;
   if (model === undefined) return NONE;
@@ -25,7 +29,19 @@ export async function loadWindowsToWarmUp(core: PipelineCore, batch: DecodedBatc
   if (slots.size === 0) return NONE;
   // Segments still on their way to the store belong to the window too.
   if (core.windowBuffer.slots.length > 0) await save(core);
-  return readWindows(core, [...slots]);
+  const warm = (slot: number): boolean => table.meta[slot * table.fields + Field.count] >= model.manifest.warmUp;
+  const ready = [...slots].filter(warm);
+  for (let from = 0; from < ready.length; from += AT_A_TIME) {
+    if (from > 0) await new Promise((resolve) => setImmediate(resolve));
+    const some = ready.slice(from, from + AT_A_TIME);
+    warmUp(core, model, some, await readWindows(core, some));
+  }
+  return ready.length === slots.size
+    ? NONE
+    : readWindows(
+        core,
+        [...slots].filter((slot) => !warm(slot)),
+      );
 }
 
 export async function readWindows(core: PipelineCore, slots: readonly number[]): Promise<Windows> {
@@ -50,7 +66,8 @@ export function windowOf(
 ): Float64Array {
   const from = slot * table.tailStride;
   const tail = table.tail.subarray(from, from + table.meta[slot * table.fields + Field.tailRows] * width);
-  if (stored === undefined || stored.length === 0) return tail.slice();
+  // A reset since they were read has made stored rows void.
+  if (stored === undefined || stored.length === 0 || storedSegments(table, slot) === 0) return tail.slice();
   const all = new Float64Array(stored.length + tail.length);
   all.set(stored);
   all.set(tail, stored.length);

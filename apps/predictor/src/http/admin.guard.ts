@@ -18,7 +18,13 @@ export class AdminGuard implements CanActivate {
       if (timingSafeEqual(sha256(given), sha256(adminToken))) return true;
       throw new RiverrunError('FORBIDDEN', 'this call needs the admin token: Authorization: Bearer …');
     }
-    if (mode === 'embedded' && isLoopback(request.socket.remoteAddress) && isSameOrigin(request)) return true;
+    if (
+      mode === 'embedded' &&
+      isLoopback(request.socket.remoteAddress) &&
+      isLocalName(request) &&
+      isSameOrigin(request)
+    )
+      return true;
     throw new RiverrunError(
       'FORBIDDEN',
       'without RIVERRUN_ADMIN_TOKEN admin calls are taken from this machine only, in embedded mode',
@@ -32,7 +38,13 @@ const isLoopback = (address: string | undefined): boolean =>
   address !== undefined && /^(::1$|127\.|::ffff:127\.)/.test(address);
 
 /** A page of another site must not call in the name of the user who has it open. */
-function isSameOrigin(request: Request): boolean {
+export function isSameOrigin(request: Request): boolean {
   const { origin, host } = request.headers;
   return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
+}
+
+/** The name the caller knows this machine by: any other than these may be a foreign site's that resolves to 127.0.0.1 (DNS rebinding), or a proxy's. */
+function isLocalName({ headers }: Request): boolean {
+  if (headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined) return false;
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i.test(headers.host ?? '');
 }

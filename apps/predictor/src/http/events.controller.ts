@@ -50,6 +50,8 @@ export class EventsController {
   @ApiProduces('text/event-stream')
   async live(@Req() request: Request, @Res() response: Response): Promise<void> {
     const first = await this.feed.firstFrame();
+    // Gone meanwhile: its `close` has been, and nobody would ever stop the feed.
+    if (response.destroyed || request.socket.destroyed) return;
     let stop = (): void => undefined;
     const events = new EventStream(request, response, () => stop());
     const send = (frame: string): void => events.send(`event: frame\ndata: ${frame}\n\n`);

@@ -8,6 +8,7 @@ const STATUS: Readonly<Record<string, number>> = {
   EMPTY: 400,
   MALFORMED: 400,
   ARGUMENT: 400,
+  CURSOR: 400,
   FORBIDDEN: 403,
   MODEL_NOT_FOUND: 404,
   STREAM_NOT_FOUND: 404,

@@ -6,6 +6,7 @@ import type { PipelineService } from '../pipeline-service.js';
 import { splitBody, toRecords } from '../split-body.js';
 import type { Answer } from '../submissions.js';
 import { SERVICES } from '../tokens.js';
+import { isSameOrigin } from './admin.guard.js';
 import { sendProblem } from './problem.filter.js';
 
 const tick = {
@@ -41,6 +42,7 @@ export class TicksController {
   })
   @ApiResponse({ status: 422, description: 'the one tick was dead-lettered: problem+json with its code' })
   async publish(@Req() request: Request, @Res() response: Response, @Query('topic') topic?: string): Promise<void> {
+    if (!isSameOrigin(request)) throw new RiverrunError('FORBIDDEN', 'ticks are not taken from pages of other sites');
     const service =
       topic === undefined ? this.services[0] : this.services.find((s) => s.pipeline.spec.topics.includes(topic));
     if (service === undefined) throw new RiverrunError('TOPIC_NOT_FOUND', `no pipeline reads topic ${topic}`);

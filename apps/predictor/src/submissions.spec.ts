@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import { OutcomeKind } from '#domain/outcome';
+import { recordsOf } from '../../../test/support/pipelines.js';
+import { Submissions } from './submissions.js';
+
+it('an answer is complete though another append was waiting for room while its outcomes came', async () => {
+  let room = (): void => undefined;
+  let end = 0;
+  const log = {
+    append: async (records: { count: number }): Promise<number> => {
+      if (end > 0) await new Promise<void>((resolve) => (room = resolve));
+      const first = end;
+      end += records.count;
+      return first;
+    },
+    sourcePosition: () => Promise.resolve(undefined),
+  };
+  const outcomes = (first: number, count: number): never => {
+    const records = recordsOf(Array.from({ length: count }, () => ({ stream: 'a' })));
+    records.offsets.forEach((_, i) => (records.offsets[i] = first + i));
+    const bytes = new TextEncoder().encode('{}');
+    return {
+      records,
+      kinds: new Uint8Array(count).fill(OutcomeKind.prediction),
+      bytes,
+      start: new Int32Array(count),
+      end: new Int32Array(count).fill(2),
+      deadLetters: new Map(),
+    } as never;
+  };
+  const submissions = new Submissions(log as never);
+  const a = submissions.submit(recordsOf(Array.from({ length: 4 }, () => ({ stream: 'a' }))), 500);
+  await new Promise((resolve) => setImmediate(resolve));
+  const b = submissions.submit(recordsOf([{ stream: 'a' }]), 500);
+  await new Promise((resolve) => setImmediate(resolve));
+  submissions.committed(outcomes(0, 2));
+  room();
+  await new Promise((resolve) => setImmediate(resolve));
+  submissions.committed(outcomes(2, 3));
+  expect(Array.from(await a, (x) => x)).not.toContain(undefined);
+  expect(await b).toHaveLength(1);
+});
