@@ -28,7 +28,7 @@ it('an answer is complete though another append was waiting for room while its o
       deadLetters: new Map(),
     } as never;
   };
-  const submissions = new Submissions(log as never);
+  const submissions = new Submissions(log);
   const a = submissions.submit(recordsOf(Array.from({ length: 4 }, () => ({ stream: 'a' }))), 500);
   await new Promise((resolve) => setImmediate(resolve));
   const b = submissions.submit(recordsOf([{ stream: 'a' }]), 500);

@@ -10,7 +10,7 @@ describe('a record that would stop the log', () => {
         stream: 's',
         value: 2,
       });
-      expect(out[1]!.code ?? 'ok').toMatch(/MALFORMED|VALUE|TIMESTAMP|STREAM_ID|KEY_MISMATCH|TOKEN|ok/);
-      expect(out[2]!.json).toBeDefined();
+      expect(out[1].code ?? 'ok').toMatch(/MALFORMED|VALUE|TIMESTAMP|STREAM_ID|KEY_MISMATCH|TOKEN|ok/);
+      expect(out[2].json).toBeDefined();
     });
 });

@@ -185,9 +185,7 @@ const kindOf = (value: unknown): string =>
           : `a ${typeof value}`;
 
 /** Never the JSON of an object or an array: JSON.parse reads nestings so deep that JSON.stringify runs out of stack, and no record may stop the log. */
-const shown = (value: unknown): string =>
-  typeof value === 'string'
-    ? JSON.stringify(value.slice(0, 60)).slice(0, 60)
-    : typeof value === 'object'
-      ? kindOf(value)
-      : String(value).slice(0, 60);
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60)).slice(0, 60);
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value);
+}

@@ -15,5 +15,5 @@ it('a token on a stream whose window holds values', async () => {
   };
   await p.swap(modelOf(network, 3));
   const out = await p.feed({ stream: 'a', ts: 1e6, token: 3 });
-  expect(out[0]!.json).toMatchObject({ source: 'model' });
+  expect(out[0].json).toMatchObject({ source: 'model' });
 });
