@@ -90,7 +90,7 @@ for (let done = 0; done < total;) {
   const used = process.cpuUsage(startCpu);
   cpu += used.user + used.system;
   laps.push((used.user + used.system) / records.count);
-  for (const [stage, seconds] of Object.entries(result.stages))
+  for (const [stage, seconds] of Object.entries({ ...result.stages, save: result.saveSeconds }))
     stages[stage] = (stages[stage] ?? 0) + (seconds * 1e6) / total;
   bytesOut += result.outcomes.bytes.length;
   done += result.outcomes.records.count;

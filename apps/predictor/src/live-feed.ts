@@ -1,7 +1,7 @@
 /** What the page shows: figures four times a second, and the points of up to MAX_SHOWN streams as they come. */
 import { OutcomeKind } from '#domain/outcome';
 import type { Clock } from '#domain/ports';
-import type { BatchResult } from '#pipeline/process-batch';
+import type { CommittedBatch } from '#pipeline/process-batch';
 import type { StreamView } from '#pipeline/pipeline';
 import type { PipelineService } from './pipeline-service.js';
 import type { TrainingStatus } from './trainer-scheduler.js';
@@ -61,7 +61,7 @@ export class LiveFeed {
     clearInterval(this.timer);
   }
 
-  private observe({ outcomes }: BatchResult, service: PipelineService): void {
+  private observe({ outcomes }: CommittedBatch, service: PipelineService): void {
     const { stream, ts, value, expected, expectedFromModel } = outcomes.columns;
     for (let i = 0; i < outcomes.records.count; i++) {
       this.ticks += 1;

@@ -10,6 +10,7 @@ export function observeService(service: PipelineService, metrics: Metrics, clock
   let evaluations = { ...pipeline.evaluations };
   let swaps = service.swaps;
   let model: string | undefined;
+  service.onSave = (seconds) => metrics.stage('save', seconds);
   service.onOutcomes(({ outcomes, stages }) => {
     metrics.batch(outcomes, { committedAt: clock.now(), stages });
     metrics.lag({ topic, partition: 0, state: pipeline.position - pipeline.watermarkOffset });

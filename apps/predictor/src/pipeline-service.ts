@@ -4,10 +4,10 @@ import { modelLabel, type ModelReference } from '#domain/model';
 import type { Logger, ModelRegistry, TickAppender, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
 import type { Pipeline } from '#pipeline/pipeline';
-import type { BatchResult } from '#pipeline/process-batch';
+import type { CommittedBatch } from '#pipeline/process-batch';
 import { Submissions, type Answer } from './submissions.js';
 
-export type OutcomeListener = (result: BatchResult, service: PipelineService) => void;
+export type OutcomeListener = (batch: CommittedBatch, service: PipelineService) => void;
 
 const RETRY_MS = 1000;
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -24,6 +24,8 @@ export class PipelineService {
   private stuck: string | undefined;
   private unsaved: string | undefined;
   swaps = 0;
+  /** Told how long each batch's save took (0: none was due). */
+  onSave: ((seconds: number) => void) | undefined;
 
   constructor(
     readonly pipeline: Pipeline,
@@ -110,16 +112,9 @@ export class PipelineService {
         if (recovering) await this.pipeline.recover();
         recovering = false;
         this.stuck = undefined;
-        const result = await this.pipeline.next();
+        const result = await this.pipeline.next((batch) => this.tell(batch));
         if (result === null) return;
-        this.submissions.committed(result.outcomes);
-        for (const listener of this.listeners)
-          try {
-            listener(result, this);
-          } catch (error) {
-            // Those who look on must not stop what they look at.
-            this.report('a listener failed', error);
-          }
+        this.onSave?.(result.saveSeconds);
         // A full log must not starve timers and sockets.
         await new Promise((resolve) => setImmediate(resolve));
       } catch (error) {
@@ -133,6 +128,17 @@ export class PipelineService {
         if (this.stopping) return;
       }
     }
+  }
+
+  private tell(batch: CommittedBatch): void {
+    this.submissions.committed(batch.outcomes);
+    for (const listener of this.listeners)
+      try {
+        listener(batch, this);
+      } catch (error) {
+        // Those who look on must not stop what they look at.
+        this.report('a listener failed', error);
+      }
   }
 
   private report(what: string, error: unknown): void {

@@ -83,6 +83,7 @@ export const pipelineSchema = z
     if (values !== undefined && values.length !== inputs.length) {
       complain(['inputs'], `expected ${values.length}: one for each of fields.values, in that order`);
     }
+    if (inputs.length > 32) complain(['inputs'], 'expected at most 32');
     if (pointers.token !== undefined && inputs.length > 1)
       complain(['inputs'], 'expected one: tokens are a single input');
     return { ...pipeline, inputs, fields: { ...pointers, ...(values === undefined ? {} : { values }) } };

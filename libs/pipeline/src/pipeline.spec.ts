@@ -167,6 +167,23 @@ describe('a crash', () => {
     );
   });
 
+  it('in the save takes nothing back from what was told: committed outcomes are heard of, once', async () => {
+    const pipeline = await new TestPipeline(undefined, { saveAfterRecords: 1 }).open();
+    const commit = pipeline.states.commit.bind(pipeline.states);
+    pipeline.states.commit = () => Promise.reject(new Error('no room'));
+    const told: number[] = [];
+    const tell = ({ outcomes }: { outcomes: { records: { offsets: Float64Array } } }): void =>
+      void told.push(...outcomes.records.offsets);
+    await pipeline.log.append(recordsOf([{ stream: 'a', ts: 1, value: 1 }]));
+    await expect(pipeline.pipeline.next(tell)).rejects.toThrow('no room');
+    pipeline.states.commit = commit;
+    await pipeline.open();
+    await pipeline.log.append(recordsOf([{ stream: 'a', ts: 2, value: 2 }]));
+    await pipeline.pipeline.next(tell);
+    expect(told).toEqual([0, 1]);
+    expect(await pipeline.pipeline.view('a')).toMatchObject({ ticks: 2 });
+  });
+
   it('is refused where log and states do not belong together', async () => {
     const pipeline = await new TestPipeline().open();
     await pipeline.feed({ stream: 'a', ts: 1, value: 1 });

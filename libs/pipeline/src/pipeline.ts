@@ -4,7 +4,7 @@ import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/mode
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import { DEFAULT_OPTIONS, PipelineCore, type PipelineOptions, type PipelinePorts } from './core.js';
 import { checkFit, createModelSlot, type ModelSlot } from './model-slot.js';
-import { processBatch, type BatchResult } from './process-batch.js';
+import { processBatch, type BatchOptions, type BatchResult } from './process-batch.js';
 import { save, saveIsDue } from './save.js';
 import { layoutId, readState } from './state-codec.js';
 import { toStreamUnits } from './features.js';
@@ -135,19 +135,20 @@ export class Pipeline {
       while (core.position < position.committed) {
         const records = await log.read(Math.min(core.options.maxBatch, position.committed - core.position));
         if (records === null) return;
-        await processBatch(core, records, true);
+        await processBatch(core, records, { suppress: true });
       }
       this.broken = false;
     });
   }
 
-  /** Takes the next records; null once the log is closed. After an error call `recover` before anything else. */
-  async next(): Promise<BatchResult | null> {
+  /** Takes the next records; null once the log is closed. `onCommitted` hears of them once their outcomes are committed, also if the save that follows
+   *  fails. After an error call `recover` before anything else. */
+  async next(onCommitted?: BatchOptions['onCommitted']): Promise<BatchResult | null> {
     const records = await this.core.ports.log.read(this.core.options.maxBatch);
     if (records === null) return null;
     return this.serially(async () => {
       this.broken = true;
-      const result = await processBatch(this.core, records);
+      const result = await processBatch(this.core, records, { onCommitted });
       this.broken = false;
       return result;
     });

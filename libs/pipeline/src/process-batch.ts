@@ -11,16 +11,29 @@ import { stepWaves, type SteppedBatch } from './step-waves.js';
 import { Source } from './stream-table.js';
 import { loadWindowsToWarmUp } from './warm-up.js';
 
-/** Seconds spent in each stage. */
-export type StageSeconds = Record<'decode' | 'load' | 'step' | 'encode' | 'publish' | 'save', number>;
-
-export interface BatchResult {
+/** A batch whose outcomes are committed, and the seconds spent in each stage so far. */
+export interface CommittedBatch {
   readonly outcomes: OutcomeBatch;
-  readonly stages: StageSeconds;
+  readonly stages: Record<'decode' | 'load' | 'step' | 'encode' | 'publish', number>;
 }
 
-/** `suppress`: a replay of records below c, whose outcomes were published before. After an error memory is ahead of the store: the caller must recover. */
-export async function processBatch(core: PipelineCore, records: RecordBatch, suppress = false): Promise<BatchResult> {
+export interface BatchOptions {
+  /** A replay of records below c, whose outcomes were published before. */
+  readonly suppress?: boolean;
+  /** Called between publish and save: what is committed is told, whether or not the save succeeds. */
+  readonly onCommitted?: ((batch: CommittedBatch) => void) | undefined;
+}
+
+export interface BatchResult extends CommittedBatch {
+  readonly saveSeconds: number;
+}
+
+/** After an error memory is ahead of the store: the caller must recover. */
+export async function processBatch(
+  core: PipelineCore,
+  records: RecordBatch,
+  { suppress = false, onCommitted }: BatchOptions = {},
+): Promise<BatchResult> {
   const clock = stopwatch();
   // 1. decode: each record becomes a tick, a control or a dead letter
   const batch = decodeBatch(records, core.table, {
@@ -44,10 +57,12 @@ export async function processBatch(core: PipelineCore, records: RecordBatch, sup
   // 4. publish outcomes and the position c, atomically
   if (!suppress) await core.ports.log.publish(outcomes);
   core.position = records.offsets[records.count - 1] + 1;
-  const publish = clock();
+  const committed = { outcomes, stages: { decode, load, step, encode: encoded, publish: clock() } };
+  onCommitted?.(committed);
+  clock();
   // 5. move the store's watermark, with the states and windows changed since; several batches may share one such write
   if (saveIsDue(core)) await save(core);
-  return { outcomes, stages: { decode, load, step, encode: encoded, publish, save: clock() } };
+  return { ...committed, saveSeconds: clock() };
 }
 
 function encode(
