@@ -27,6 +27,11 @@ async function main(): Promise<void> {
   for (const warning of warnings) logger.warn(warning);
   if (config.mode === 'distributed')
     throw new RiverrunError('MODE', 'RIVERRUN_MODE=distributed is not available in this version: leave it at embedded');
+  if (config.role === 'trainer')
+    throw new RiverrunError(
+      'ROLE',
+      'RIVERRUN_ROLE=trainer needs the distributed mode: embedded, the predictor trains by itself (RIVERRUN_ROLE=all)',
+    );
   const { version } = createRequire(import.meta.url)('../../../../package.json') as { version: string };
   const clock = { now: () => Date.now() };
   const prometheus = new Registry();
