@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FileModelRegistry } from '#adapters/files/file-model-registry';
 import { gruSpec, randomWeights, seeded } from '../support/models.js';
@@ -95,6 +96,22 @@ describe('SIGTERM', () => {
     await events.catch(() => undefined);
     await s.start();
     expect((await s.get('/streams/a')).json).toMatchObject({ ticks: 1, value: 0.5 });
+  });
+});
+
+describe('npm start', () => {
+  it('passes SIGTERM on and ends with the service', async () => {
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const dataDir = temporaryFolder();
+    const env = { PATH: process.env.PATH, PORT: '0', RIVERRUN_DATA_DIR: dataDir };
+    const child = spawn('npm', ['start'], { cwd: root, env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let output = '';
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await expect.poll(() => output, { timeout: 20_000 }).toContain('is at http');
+    child.kill('SIGTERM');
+    expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(0);
+    expect(output).toContain('stopped');
+    rmSync(dataDir, { recursive: true });
   });
 });
 

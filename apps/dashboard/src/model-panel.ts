@@ -80,7 +80,7 @@ export class ModelPanel {
     if (this.progress.value !== shown) this.progress.value = shown;
     setAttribute(this.progress, 'data-state', state);
     setText(this.detail, detail);
-    setText(this.next, state === 'training' || nextAt === null ? '' : nextTraining(nextAt - now));
+    setText(this.next, state === 'training' || state === 'off' || nextAt === null ? '' : nextTraining(nextAt - now));
   }
 }
 

@@ -46,7 +46,8 @@ export function checkTogether(
     ...settings,
     dataDir: resolve(settings.dataDir),
     checkpointTopic: settings.checkpointTopic ?? `${settings.app}-state-changelog`,
-    demo: embedded && settings.demo !== false,
+    // Who names pipelines of their own has ticks of their own.
+    demo: embedded && (settings.demo ?? settings.pipelines === undefined),
     retrainInterval,
     kafkaSsl: settings.kafkaSsl ?? (settings.kafkaSslCa ?? settings.kafkaSslCert ?? settings.kafkaSslKey) !== undefined,
     ...(settings.kafkaSaslUsername !== undefined && { kafkaSaslMechanism: settings.kafkaSaslMechanism ?? 'PLAIN' }),

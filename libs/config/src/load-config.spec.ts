@@ -25,6 +25,13 @@ const refusal = (run: () => unknown): string => {
 const PEM = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----';
 
 describe('defaults', () => {
+  it('runs the demo only where nobody named pipelines of their own, unless asked to', () => {
+    const own = (): string => 'pipelines: [{name: mine}]';
+    expect(loadConfig({ RIVERRUN_CONFIG: 'riverrun.yaml' }, own).config.demo).toBe(false);
+    expect(loadConfig({ RIVERRUN_CONFIG: 'riverrun.yaml', RIVERRUN_DEMO: 'on' }, own).config.demo).toBe(true);
+    expect(loadConfig({}).config.demo).toBe(true);
+  });
+
   it('needs nothing', () => {
     const { config, warnings } = load({ HOME: '/root', KAFKA_HOME: '/opt' });
     expect(warnings).toEqual([]);

@@ -76,7 +76,7 @@ export class ModelsController {
     if (champion?.name !== name || previous === undefined)
       throw new RiverrunError(
         'MODEL_NOT_FOUND',
-        `pipeline ${service.name} serves ${champion === undefined ? 'no model' : modelLabel(champion)} and has no former champion of ${name} to go back to`,
+        `pipeline ${service.name} serves ${champion === undefined ? 'no model' : modelLabel(champion)} and has no former champion of ${name} to go back to; name the model that serves now`,
       );
     await this.registry.activate(service.name, previous, champion);
     await service.followRegistry();
