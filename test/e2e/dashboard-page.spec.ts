@@ -149,7 +149,7 @@ describe.skipIf(chromium.reason !== undefined && process.env.REQUIRE_SERVERS !==
     await page.focus(`${card('host.cpu')} a`);
     await page.keyboard.press('Enter');
     await page.waitForSelector('.trace tbody tr');
-    expect(new URL(page.url()).hash).toBe('#stream=host.cpu');
+    await expect.poll(() => new URL(page.url()).hash).toBe('#stream=host.cpu');
     expect(await page.locator('.trace th').allInnerTexts()).toEqual(['Step', 'Input', 'Memory', 'Output']);
     expect(await page.locator('.trace tbody tr').count()).toBe(20);
     expect(await page.locator('.trace tbody tr').first().locator('.strip i').count()).toBe(16);
@@ -161,7 +161,7 @@ describe.skipIf(chromium.reason !== undefined && process.env.REQUIRE_SERVERS !==
     await expect.poll(async () => Number(await text('.trace tbody tr:last-child td'))).toBeGreaterThan(step);
     await page.keyboard.press('Escape');
     await expect.poll(() => page.isVisible('#detail')).toBe(false);
-    expect(new URL(page.url()).hash).toBe('');
+    await expect.poll(() => new URL(page.url()).hash).toBe('');
     const asked = server.requests.filter((path) => path.includes('/trace')).length;
     await page.waitForTimeout(1300);
     expect(server.requests.filter((path) => path.includes('/trace')).length).toBe(asked);
