@@ -60,10 +60,9 @@ const anonymousMb = (): number =>
 const folder = mkdtempSync(join(tmpdir(), 'riverrun-bench-'));
 const log = new FileTickLog(join(folder, 'log'), { retainBytes: 1 << 28 });
 const states = new FileStateStore(join(folder, 'states'), { windowSegments: 32 });
-const clock = { now: (): number => FIRST_TS };
 const pipeline = await Pipeline.open(
   DEFAULT_PIPELINE,
-  { log, states, windows: states, clock },
+  { log, states, windows: states },
   () => Promise.reject(new Error('no such model')),
   {
     hotStreams: Math.max(1 << 16, 2 ** Math.ceil(Math.log2(streams * 1.01))),

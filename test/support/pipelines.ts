@@ -59,7 +59,7 @@ export class TestPipeline {
         ? Promise.reject(new RiverrunError('MODEL_NOT_FOUND', digest))
         : Promise.resolve(model);
     };
-    const ports = { log: this.log, states: this.states, windows: this.states, clock: { now: () => 0 } };
+    const ports = { log: this.log, states: this.states, windows: this.states };
     this.pipeline = await Pipeline.open(this.spec, ports, findModel, { hotStreams: 64, maxBatch: 64, ...this.options });
     return this;
   }

@@ -2,7 +2,7 @@
 import type { Config } from '#config/config';
 import { RiverrunError } from '#domain/errors';
 import type { ModelArtifact } from '#domain/model';
-import { SEGMENT_ROWS, type Clock, type Logger, type ModelRegistry } from '#domain/ports';
+import { SEGMENT_ROWS, type Logger, type ModelRegistry } from '#domain/ports';
 import { DataDir } from '#adapters/files/data-dir';
 import { FileModelRegistry } from '#adapters/files/file-model-registry';
 import { FileStateStore } from '#adapters/files/file-state-store';
@@ -27,7 +27,7 @@ export interface Embedded {
 /** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
 const TYPICAL_HIDDEN = 64;
 
-export async function openEmbedded(config: Config, logger: Logger, clock: Clock): Promise<Embedded> {
+export async function openEmbedded(config: Config, logger: Logger): Promise<Embedded> {
   const data = await DataDir.open(config.dataDir);
   const registry = new FileModelRegistry(data.folder('models'));
   const logs = new Map<string, FileTickLog>();
@@ -41,7 +41,7 @@ export async function openEmbedded(config: Config, logger: Logger, clock: Clock)
     const bytes = bytesPerStream(spec.inputs.length) + 4 * TYPICAL_HIDDEN;
     const pipeline = await Pipeline.open(
       spec,
-      { log, states, windows: states, clock },
+      { log, states, windows: states },
       (digest) => findByDigest(registry, digest),
       {
         hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / config.pipelines.length / bytes)),

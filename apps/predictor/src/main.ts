@@ -37,7 +37,7 @@ async function main(): Promise<void> {
   const prometheus = new Registry();
   const metrics = createMetrics(prometheus, { version });
 
-  const embedded = await openEmbedded(config, logger, clock);
+  const embedded = await openEmbedded(config, logger);
   const { services, registry, demo } = embedded;
   const scheduler = new TrainerScheduler(registry, logger, clock, (_pipeline, outcome, seconds) =>
     metrics.trainingAttempt(outcome, seconds, clock.now() / 1000),

@@ -1,6 +1,6 @@
 /** What the steps of a tick's path share: the ports, the hot streams, the model, and how far memory is ahead of the store. */
 import type { PipelineSpec } from '#domain/pipeline-spec';
-import type { Clock, StateStore, TickLog, Watermark, WindowStore } from '#domain/ports';
+import type { StateStore, TickLog, Watermark, WindowStore } from '#domain/ports';
 import type { ModelSlot } from './model-slot.js';
 import { StateWriter } from './state-codec.js';
 import { StreamTable } from './stream-table.js';
@@ -36,7 +36,6 @@ export interface PipelinePorts {
   readonly log: TickLog;
   readonly states: StateStore;
   readonly windows: WindowStore;
-  readonly clock: Clock;
 }
 
 export class PipelineCore {

@@ -81,7 +81,7 @@ async function openPipeline(
   { hotBytes, maxRecordBytes }: Config,
 ): Promise<Pipeline> {
   const states = new MemoryStateStore({ windowSegments: Math.ceil(spec.window / SEGMENT_ROWS) });
-  const ports = { log, states, windows: states, clock: Date };
+  const ports = { log, states, windows: states };
   const hidden = artifact === undefined ? 0 : stateSize(artifact.manifest.network);
   const pipeline = await Pipeline.open(spec, ports, () => Promise.reject(new Error('no stored model')), {
     hotStreams: Math.max(
