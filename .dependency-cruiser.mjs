@@ -7,7 +7,7 @@ const only = (name, from, allowed, pathNot = ['\\.spec\\.ts$', '/testing/']) => 
   to: { pathNot: [from, ...allowed] },
 });
 const NODE =
-  '^(node:)?(fs|path|url|os|crypto|zlib|util|stream|events|worker_threads|perf_hooks|timers|readline|child_process|http|module|buffer|net|fs/promises|timers/promises|readline/promises|stream/promises)(/|$)';
+  '^(node:)?(fs|path|url|os|crypto|zlib|util|stream|events|worker_threads|perf_hooks|timers|readline|child_process|http|module|buffer|net|tls|fs/promises|timers/promises|readline/promises|stream/promises)(/|$)';
 const npm = (...names) => `node_modules/(${names.join('|')})/`;
 
 export default {
@@ -25,12 +25,12 @@ export default {
     ]),
     only('config-imports-nothing', room('config'), [npm('zod', 'yaml'), '^(fs|path)$']),
     only('telemetry-imports-domain', room('telemetry'), [room('domain'), npm('prom-client')]),
-    ...['memory', 'files', 'keras', 'vitals', 'csv'].map((a) =>
+    ...['memory', 'files', 'kafka', 'redis', 'keras', 'vitals', 'csv'].map((a) =>
       only(`adapter-${a}-stands-alone`, room(`adapters/${a}`), [
         room('rnn'),
         room('domain'),
         NODE,
-        npm('h5wasm', 'yauzl', '@types/yauzl', 'luxon', '@types/luxon', '@types/node'),
+        npm('kafkajs', 'ioredis', 'h5wasm', 'yauzl', '@types/yauzl', 'luxon', '@types/luxon', '@types/node'),
       ]),
     ),
     {
