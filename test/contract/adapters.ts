@@ -58,7 +58,7 @@ export const LOGS: readonly Adapter<TickLog & TickAppender, LogOptions>[] = [
   {
     name: 'memory',
     create: (options: LogOptions): Subject<TickLog & TickAppender> => {
-      const log = new MemoryTickLog({ ...options, topic: 'ticks', retain: true });
+      const log = new MemoryTickLog({ ...options, retain: true });
       return inMemory(log, () => log.close());
     },
   },

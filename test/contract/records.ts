@@ -10,10 +10,10 @@ export interface PlainRecord {
 const bytes = (text: string | null): Uint8Array | null => (text === null ? null : Buffer.from(text));
 const text = (part: Uint8Array | null): string | null => (part === null ? null : Buffer.from(part).toString());
 
-export function batchOf(records: readonly PlainRecord[], base = 0): RecordBatch {
+export function batchOf(records: readonly PlainRecord[], base = 0, topic = 'ticks'): RecordBatch {
   const builder = new RecordBatchBuilder();
   for (const { key, value, ts } of records) builder.add(bytes(key), bytes(value), ts);
-  return builder.build('ticks', 0, base);
+  return builder.build(topic, 0, base);
 }
 
 export const plain = (batch: RecordBatch): (PlainRecord & { offset: number })[] =>

@@ -112,6 +112,57 @@ describe.each(LOGS)('tick log: $name', ({ create }) => {
     expect(await log.sourcePosition('b')).toBe('ü7');
   });
 
+  it('keeps the topic of each batch, and never reads records of two topics as one', async () => {
+    const command = fc.oneof(
+      {
+        weight: 3,
+        arbitrary: fc.record({ append: fc.integer({ min: 1, max: 4 }), topic: fc.constantFrom('a', 'b', 'ü') }),
+      },
+      { weight: 3, arbitrary: fc.record({ read: fc.constantFrom(1, 3, 100) }) },
+      { weight: 1, arbitrary: fc.record({ seek: fc.double({ min: 0, max: 1, noNaN: true }) }) },
+      { weight: 1, arbitrary: fc.record({ restart: fc.constant(true) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { maxLength: 40 }), async (commands) => {
+        const made = create({});
+        let log = made.value;
+        await log.open();
+        const topics: string[] = [];
+        let cursor = 0;
+        const readSome = async (most: number): Promise<void> => {
+          const batch = (await log.read(most))!;
+          expect(batch.count).toBeGreaterThan(0);
+          for (const { value, offset } of plain(batch)) {
+            expect({ offset, value, topic: batch.topic }).toEqual({
+              offset: cursor,
+              value: `v${cursor}`,
+              topic: topics[cursor],
+            });
+            cursor += 1;
+          }
+        };
+        for (const c of commands) {
+          if ('append' in c) {
+            await log.append(batchOf(some(c.append, topics.length), 0, c.topic));
+            topics.push(...new Array<string>(c.append).fill(c.topic));
+          } else if ('read' in c) {
+            if (cursor < topics.length) await readSome(c.read);
+          } else {
+            if ('restart' in c) {
+              log = await made.restart();
+              await log.open();
+            }
+            cursor = 'seek' in c ? Math.round(c.seek * topics.length) : 0;
+            await log.seek(cursor);
+          }
+        }
+        while (cursor < topics.length) await readSome(100);
+        await made.dispose();
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it('behaves like a list with two positions, whatever is done to it and whenever it restarts', async () => {
     const record = fc.record({
       key: fc.option(fc.string({ maxLength: 5 })),

@@ -170,6 +170,37 @@ describe('POST /ticks', () => {
   });
 });
 
+describe('several topics', () => {
+  it('names in answers and dead letters the topic a tick came in by, also over a kill', async () => {
+    const s = await service({ RIVERRUN_TICKS_TOPIC: 'a,b' }).start();
+    const post = (topic: string, body: string): ReturnType<Service['post']> =>
+      s.post(body, { path: `/ticks?topic=${topic}` });
+    expect((await s.post(tick('s', 1, 1))).json).toMatchObject({ stream: 's', offset: 0, topic: 'a' });
+    expect((await post('b', tick('s', 2, 2))).json).toMatchObject({ stream: 's', offset: 1, topic: 'b' });
+    // At the same time, so that they wait in the log together.
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, k) => post('ab'[k % 2], `[${tick(`s${k}`, 1, k)},${tick(`s${k}`, 2, k)}]`)),
+    );
+    answers.forEach(({ json }, k) => {
+      const topic = 'ab'[k % 2];
+      expect(json).toMatchObject({
+        outcomes: [
+          { stream: `s${k}`, topic },
+          { stream: `s${k}`, topic },
+        ],
+      });
+    });
+    expect((await post('b', tick('s', 1, 1))).json).toMatchObject({ status: 422, code: 'LATE' });
+    expect(await (await fetch(`${s.url}/metrics`)).text()).toContain('state_lag_records{topic="a,b",partition="0"}');
+    await s.kill('SIGKILL');
+    await s.start();
+    expect((await s.get('/dead-letters')).json).toMatchObject({
+      deadLetters: [{ pipeline: 'default', topic: 'b', offset: 42, code: 'LATE' }],
+    });
+    expect((await post('b', tick('s', 3, 3))).json).toMatchObject({ stream: 's', offset: 43, topic: 'b' });
+  });
+});
+
 describe('a start that cannot be', () => {
   const oneLine = (output: string): string[] => output.trim().split('\n');
   it('says that the port is taken', async () => {

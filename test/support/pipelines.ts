@@ -41,7 +41,7 @@ export const outcomesOf = (batch: OutcomeBatch): Outcome[] =>
   Array.from({ length: batch.records.count }, (_, i) => outcomeAt(batch, i));
 
 export class TestPipeline {
-  log = new MemoryTickLog({ topic: 'ticks', retain: true });
+  log = new MemoryTickLog({ retain: true });
   states = new MemoryStateStore({ windowSegments: 32 });
   readonly models = new Map<string, ModelArtifact>();
   pipeline!: Pipeline;

@@ -72,8 +72,9 @@ function newestDeadLetters(logs: ReadonlyMap<string, FileTickLog>, limit: number
     .flatMap(([pipeline, log]) => log.deadLetters(limit).map((letter) => ({ pipeline, letter })))
     .sort((a, b) => b.letter.ts - a.letter.ts)
     .slice(0, limit)
-    .map(({ pipeline, letter: { offset, code, message, key, value } }) => ({
+    .map(({ pipeline, letter: { topic, offset, code, message, key, value } }) => ({
       pipeline,
+      topic,
       offset,
       code,
       message,

@@ -2,6 +2,7 @@ import type { PipelineService } from './pipeline-service.js';
 
 export interface DeadLetterView {
   readonly pipeline: string;
+  readonly topic: string;
   readonly offset: number;
   readonly code: string;
   readonly message: string;

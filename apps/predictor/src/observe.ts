@@ -5,7 +5,8 @@ import type { PipelineService } from './pipeline-service.js';
 
 export function observeService(service: PipelineService, metrics: Metrics, clock: Clock): void {
   const { pipeline } = service;
-  const topic = pipeline.spec.topics[0];
+  // The embedded log is one for all the pipeline's topics, and so is its lag.
+  const topic = pipeline.spec.topics.join(',');
   let loads = { ...pipeline.loads };
   let evaluations = { ...pipeline.evaluations };
   let swaps = service.swaps;

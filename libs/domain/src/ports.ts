@@ -9,8 +9,8 @@ export interface TickLog {
   open(): Promise<LogPosition>;
   /** Sets the next offset `read` returns. RangeError-like RiverrunError LOG_RANGE outside [start, end]. */
   seek(offset: number): Promise<void>;
-  /** The next records in order, at most `maxRecords`; waits while there are none; null once closed. Records read after `seek` below c are
-   *  the same as the first time, byte for byte. */
+  /** The next records in order, all of one topic, at most `maxRecords`; waits while there are none; null once closed. Records read after `seek`
+   *  below c are the same as the first time, byte for byte. */
   read(maxRecords: number): Promise<RecordBatch | null>;
   /** Commits one outcome for every record of the batch and moves c behind its last, atomically. The batch must begin at c. */
   publish(outcomes: OutcomeBatch): Promise<void>;
@@ -26,8 +26,8 @@ export interface LogPosition {
 
 /** The writing end of an embedded log. */
 export interface TickAppender {
-  /** Appends records (their `offsets` are ignored) and, in the same atomic write, the position a replayable source has reached. Durable when
-   *  the promise resolves; resolves to the first record's offset. Waits while too many records are unread (back-pressure). */
+  /** Appends records (their `offsets` are ignored, their topic is kept) and, in the same atomic write, the position a replayable source has reached.
+   *  Durable when the promise resolves; resolves to the first record's offset. Waits while too many records are unread (back-pressure). */
   append(records: RecordBatch, source?: SourcePosition): Promise<number>;
   /** The position last appended by that source; undefined if never. */
   sourcePosition(source: string): Promise<string | undefined>;

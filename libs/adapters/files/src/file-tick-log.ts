@@ -26,9 +26,8 @@ import { UnreadQueue } from './unread-queue.js';
 import { FRAME_HEADER, type Frame } from './frame.js';
 
 export interface FileTickLogOptions extends SegmentFilesOptions {
-  /** What the records read say they come from. Default ticks, 0. */
+  /** The topic of records stored by versions that did not store it. Default ticks. */
   readonly topic?: string;
-  readonly partition?: number;
   /** An append waits while so many records, or so many bytes, wait to be read. Default 131,072 and 64 MiB. */
   readonly maxUnread?: number;
   readonly maxUnreadBytes?: number;
@@ -55,6 +54,7 @@ export class FileTickLog implements TickLog, TickAppender {
   private letters: StoredDeadLetter[] = [];
   private letterBytes = 0;
   private readonly unread: UnreadQueue;
+  private readonly fallbackTopic: string;
   private scanner: RecordScanner | undefined;
   /** What is left of the batch last read from disk. */
   private rest: RecordBatch | undefined;
@@ -66,6 +66,7 @@ export class FileTickLog implements TickLog, TickAppender {
     private readonly options: FileTickLogOptions = {},
   ) {
     this.files = new SegmentFiles(folder, 'log', options);
+    this.fallbackTopic = options.topic ?? 'ticks';
     this.unread = new UnreadQueue(options.maxUnread ?? 1 << 17, options.maxUnreadBytes ?? 1 << 26);
   }
 
@@ -98,7 +99,8 @@ export class FileTickLog implements TickLog, TickAppender {
     if (!this.isOpen) return null;
     const parts: RecordBatch[] = [];
     for (let count = 0, bytes = 0; count < maxRecords && bytes < MERGE_BYTES && this.cursor < this.end;) {
-      const part = this.take(maxRecords - count);
+      const part = this.take(maxRecords - count, parts[0]?.topic);
+      if (part === undefined) break;
       parts.push(part);
       count += part.count;
       bytes += part.bytes.length;
@@ -119,7 +121,7 @@ export class FileTickLog implements TickLog, TickAppender {
         `outcomes for [${offsets[0]}, ${committed}) do not begin at ${this.committed}, where the log is committed, or end behind its end ${this.end}`,
       );
     const deadLetters = deadLettersOf(outcomes);
-    this.write(commitFrame({ committed, model: outcomes.model, deadLetters }));
+    this.write(commitFrame({ committed, model: outcomes.model, topic: outcomes.records.topic, deadLetters }));
     this.committed = committed;
     this.keep(deadLetters);
   }
@@ -168,7 +170,7 @@ export class FileTickLog implements TickLog, TickAppender {
     this.mark(first, position);
     if (source !== undefined) this.sources.set(source.source, source.position);
     if (records.count === 0) return first;
-    this.unread.push(decodeRecords(payload, this.options.topic ?? 'ticks', this.options.partition ?? 0));
+    this.unread.push(this.decode(payload));
     this.end += records.count;
     this.wakeReader?.();
     return first;
@@ -201,7 +203,7 @@ export class FileTickLog implements TickLog, TickAppender {
       const source = decodeSource(payload);
       if (source !== undefined) this.sources.set(source.source, source.position);
     } else if (kind === TickFrame.commit) {
-      const { committed, deadLetters } = decodeCommit(payload);
+      const { committed, deadLetters } = decodeCommit(payload, this.fallbackTopic);
       this.committed = committed;
       this.keep(deadLetters);
     }
@@ -233,22 +235,28 @@ export class FileTickLog implements TickLog, TickAppender {
         this.unread.take(Math.min(first.count, offset - first.offsets[0]));
   }
 
-  /** The next records, at most `count`: those at hand without copying. */
-  private take(count: number): RecordBatch {
+  /** The next records, at most `count`: those at hand without copying. Undefined if they are not of that topic, where one is given. */
+  private take(count: number, topic: string | undefined): RecordBatch | undefined {
     const { unread } = this;
     const first = unread.first;
     if (first !== undefined && first.offsets[0] === this.cursor) {
+      if (topic !== undefined && first.topic !== topic) return undefined;
       this.scanner = undefined;
       return unread.take(Math.min(count, first.count));
     }
     if (this.rest === undefined) {
       this.scanner ??= new RecordScanner(this.parts, this.cursor);
-      const batch = decodeRecords(this.scanner.next(), this.options.topic ?? 'ticks', this.options.partition ?? 0);
+      const batch = this.decode(this.scanner.next());
       this.rest = sliceBatch(batch, this.cursor - batch.offsets[0], batch.count);
     }
+    if (topic !== undefined && this.rest.topic !== topic) return undefined;
     const taken = sliceBatch(this.rest, 0, Math.min(count, this.rest.count));
     this.rest = taken.count < this.rest.count ? sliceBatch(this.rest, taken.count, this.rest.count) : undefined;
     return taken;
+  }
+
+  private decode(payload: Uint8Array): RecordBatch {
+    return decodeRecords(payload, this.fallbackTopic);
   }
 
   private keep(letters: readonly StoredDeadLetter[]): void {

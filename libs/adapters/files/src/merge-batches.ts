@@ -1,6 +1,6 @@
 import type { RecordBatch } from '#domain/record-batch';
 
-/** Batches that follow one another as one; their bytes are copied once. */
+/** Batches of one topic that follow one another as one; their bytes are copied once. */
 export function mergeBatches(batches: readonly RecordBatch[]): RecordBatch {
   const [first] = batches;
   if (batches.length === 1) return first;

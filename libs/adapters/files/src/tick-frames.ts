@@ -1,10 +1,13 @@
 /** The frames of the tick log. Records lie in their frame as they lie in memory, so that a frame's buffer is the batch its reader gets.
  *
  *  records:  0 f64 base offset   8 u32 count   12 u32 arena bytes   16 u32 source bytes   20 u32 position bytes
- *            24 f64 timestamps[count], i32 keyStart[count], keyEnd, valueStart, valueEnd, arena, source, position
+ *            24 f64 timestamps[count], i32 keyStart[count], keyEnd, valueStart, valueEnd, arena, source, position, topic (the rest)
  *  commit:   0 f64 c   8 u32 dead letters   12 i32 model bytes (-1: none)   16 model, then for each dead letter:
- *            f64 offset, f64 timestamp, u32 code bytes, u32 message bytes, i32 key bytes (-1: null), i32 value bytes (-1: null), the four parts
- *  header:   JSON, first in each file: what must outlive the files before it */
+ *            f64 offset, f64 timestamp, u32 code bytes, u32 message bytes, i32 key bytes (-1: null), i32 value bytes (-1: null), the four parts;
+ *            then their topic (the rest)
+ *  header:   JSON, first in each file: what must outlive the files before it
+ *
+ *  The topic comes last, where the first version of these frames ends: a frame of that version has none, and a program of that version reads past it. */
 import type { OutcomeBatch } from '#domain/outcome';
 import type { SourcePosition } from '#domain/ports';
 import { keyOf, valueOf, type RecordBatch } from '#domain/record-batch';
@@ -22,6 +25,7 @@ export interface LogHeader {
 }
 
 export interface StoredDeadLetter {
+  readonly topic: string;
   readonly offset: number;
   readonly code: string;
   readonly message: string;
@@ -34,6 +38,8 @@ export interface StoredDeadLetter {
 export interface LogCommit {
   readonly committed: number;
   readonly model: string | null;
+  /** Of the dead letters. */
+  readonly topic: string;
   readonly deadLetters: readonly StoredDeadLetter[];
 }
 
@@ -53,7 +59,9 @@ export function encodeRecords(
   const [low, high] = usedRange(records);
   const sourceName = Buffer.from(source?.source ?? '');
   const sourcePosition = Buffer.from(source?.position ?? '');
-  const length = FIXED + BYTES_A_RECORD * count + (high - low) + sourceName.length + sourcePosition.length;
+  const topic = Buffer.from(records.topic);
+  const length =
+    FIXED + BYTES_A_RECORD * count + (high - low) + sourceName.length + sourcePosition.length + topic.length;
   const buffer = new Uint8Array(frameBytes(length));
   const view = new DataView(buffer.buffer, FRAME_HEADER);
   view.setFloat64(0, base, true);
@@ -67,7 +75,7 @@ export function encodeRecords(
     if (low > 0) for (let i = 0; i < count; i++) if (target[i] >= 0) target[i] -= low;
     at += 4 * count;
   }
-  for (const part of [records.bytes.subarray(low, high), sourceName, sourcePosition]) {
+  for (const part of [records.bytes.subarray(low, high), sourceName, sourcePosition, topic]) {
     buffer.set(part, at);
     at += part.length;
   }
@@ -93,17 +101,18 @@ export function decodeSource(payload: Uint8Array): SourcePosition | undefined {
   return { source: text(at, source), position: text(at + source, position) };
 }
 
-/** The batch lies over the payload's memory. */
-export function decodeRecords(payload: Uint8Array, topic: string, partition: number): RecordBatch {
+/** The batch lies over the payload's memory. `fallback` is the topic of records whose frame names none. */
+export function decodeRecords(payload: Uint8Array, fallback: string): RecordBatch {
   const { base, count } = recordsHead(payload);
-  const [, arena] = new Uint32Array(payload.buffer, payload.byteOffset + 8, 4);
+  const [, arena, source, position] = new Uint32Array(payload.buffer, payload.byteOffset + 8, 4);
+  const topic = topicFrom(payload, FIXED + BYTES_A_RECORD * count + arena + source + position, fallback);
   const at = payload.byteOffset + FIXED;
   const column = (k: number): Int32Array => new Int32Array(payload.buffer, at + 8 * count + 4 * k * count, count);
   const offsets = new Float64Array(count);
   for (let i = 0; i < count; i++) offsets[i] = base + i;
   return {
     topic,
-    partition,
+    partition: 0,
     count,
     bytes: new Uint8Array(payload.buffer, at + BYTES_A_RECORD * count, arena),
     keyStart: column(0),
@@ -115,6 +124,9 @@ export function decodeRecords(payload: Uint8Array, topic: string, partition: num
   };
 }
 
+const topicFrom = (payload: Uint8Array, at: number, fallback: string): string =>
+  at < payload.length ? Buffer.from(payload.subarray(at)).toString('utf8') : fallback;
+
 const EMPTY = new Uint8Array(0);
 const LETTER_HEAD = 32;
 
@@ -123,6 +135,7 @@ export function deadLettersOf(outcomes: OutcomeBatch): StoredDeadLetter[] {
   const { records, deadLetters } = outcomes;
   const inOrder = [...deadLetters].sort(([a], [b]) => a - b);
   return inOrder.map(([i, { code, message }]) => ({
+    topic: records.topic,
     offset: records.offsets[i],
     code,
     message,
@@ -132,15 +145,16 @@ export function deadLettersOf(outcomes: OutcomeBatch): StoredDeadLetter[] {
   }));
 }
 
-export function commitFrame({ committed, model, deadLetters }: LogCommit): Uint8Array {
+export function commitFrame({ committed, model, topic, deadLetters }: LogCommit): Uint8Array {
   const modelBytes = Buffer.from(model ?? '');
+  const topicBytes = Buffer.from(topic);
   const letters = deadLetters.map((letter) => ({
     letter,
     parts: [Buffer.from(letter.code), Buffer.from(letter.message), letter.key, letter.value],
   }));
   const length = letters.reduce(
     (sum, { parts }) => sum + LETTER_HEAD + parts.reduce((n, part) => n + (part?.length ?? 0), 0),
-    16 + modelBytes.length,
+    16 + modelBytes.length + topicBytes.length,
   );
   const buffer = new Uint8Array(frameBytes(length));
   const view = new DataView(buffer.buffer);
@@ -160,16 +174,18 @@ export function commitFrame({ committed, model, deadLetters }: LogCommit): Uint8
       at += part?.length ?? 0;
     }
   }
+  buffer.set(topicBytes, at);
   return sealFrame(buffer, TickFrame.commit, length);
 }
 
-export function decodeCommit(payload: Uint8Array): LogCommit {
+/** `fallback` is the topic of dead letters whose frame names none. */
+export function decodeCommit(payload: Uint8Array, fallback: string): LogCommit {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
   const text = (from: number, to: number): string => Buffer.from(payload.subarray(from, to)).toString('utf8');
   const modelLength = view.getInt32(12, true);
   let at = 16 + Math.max(0, modelLength);
   const model = modelLength < 0 ? null : text(16, at);
-  const deadLetters: StoredDeadLetter[] = [];
+  const letters: Omit<StoredDeadLetter, 'topic'>[] = [];
   for (let n = view.getUint32(8, true); n > 0; n--) {
     const [code, message, key, value] = [16, 20, 24, 28].map((k) => view.getInt32(at + k, true));
     const head = { offset: view.getFloat64(at, true), ts: view.getFloat64(at + 8, true) };
@@ -177,7 +193,7 @@ export function decodeCommit(payload: Uint8Array): LogCommit {
     const keyAt = from + code + message;
     const valueAt = keyAt + Math.max(0, key);
     at = valueAt + Math.max(0, value);
-    deadLetters.push({
+    letters.push({
       ...head,
       code: text(from, from + code),
       message: text(from + code, keyAt),
@@ -185,5 +201,11 @@ export function decodeCommit(payload: Uint8Array): LogCommit {
       value: value < 0 ? null : payload.slice(valueAt, at),
     });
   }
-  return { committed: view.getFloat64(0, true), model, deadLetters };
+  const topic = topicFrom(payload, at, fallback);
+  return {
+    committed: view.getFloat64(0, true),
+    model,
+    topic,
+    deadLetters: letters.map((letter) => ({ topic, ...letter })),
+  };
 }

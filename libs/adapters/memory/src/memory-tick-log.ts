@@ -6,8 +6,6 @@ import type { RecordBatch } from '#domain/record-batch';
 import { sliceBatch } from '#domain/record-batch';
 
 export interface MemoryTickLogOptions {
-  readonly topic?: string;
-  readonly partition?: number;
   /** An append waits while this many records or more are unread. */
   readonly maxUnread?: number;
   /** Keep records below c, so that `seek` can go back to them. */
@@ -88,12 +86,7 @@ export class MemoryTickLog implements TickLog, TickAppender {
     if (source !== undefined) this.sources.set(source.source, source.position);
     if (records.count === 0) return first;
     const offsets = Float64Array.from({ length: records.count }, (_, i) => first + i);
-    this.batches.push({
-      ...records,
-      topic: this.options.topic ?? records.topic,
-      partition: this.options.partition ?? records.partition,
-      offsets,
-    });
+    this.batches.push({ ...records, offsets });
     this.end += records.count;
     this.wakeReader?.();
     return first;
