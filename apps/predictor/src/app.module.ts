@@ -11,12 +11,12 @@ import { OperationsController } from './http/operations.controller.js';
 import { StreamsController } from './http/streams.controller.js';
 import { TicksController } from './http/ticks.controller.js';
 import type { LiveFeed } from './live-feed.js';
-import type { PipelineService } from './pipeline-service.js';
+import type { Services } from './services.js';
 import { CONFIG, HEALTH, LIVE_FEED, PROMETHEUS, REGISTRY, SERVICES } from './tokens.js';
 
 export interface AppParts {
   readonly config: Config;
-  readonly services: readonly PipelineService[];
+  readonly services: Services;
   readonly registry: ModelRegistry;
   readonly feed: LiveFeed;
   readonly health: Health;

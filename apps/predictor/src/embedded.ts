@@ -9,25 +9,17 @@ import { FileStateStore } from '#adapters/files/file-state-store';
 import { FileTickLog } from '#adapters/files/file-tick-log';
 import { Pipeline } from '#pipeline/pipeline';
 import { bytesPerStream } from '#pipeline/stream-table';
-import { selectImplementation } from '#rnn/network';
 import { DemoSources } from './demo-sources.js';
 import type { DeadLetterView } from './health.js';
+import type { StreamTitle } from './live-feed.js';
 import { PipelineService } from './pipeline-service.js';
-
-export interface Embedded {
-  readonly services: readonly PipelineService[];
-  readonly registry: ModelRegistry;
-  readonly demo: DemoSources | undefined;
-  /** Which kernel steps the networks. */
-  readonly kernel: string;
-  deadLetters(limit: number): DeadLetterView[];
-  close(): void;
-}
+import type { Running, ServiceObserver } from './running.js';
+import { Services } from './services.js';
 
 /** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
 const TYPICAL_HIDDEN = 64;
 
-export async function openEmbedded(config: Config, logger: Logger): Promise<Embedded> {
+export async function openEmbedded(config: Config, logger: Logger, observer: ServiceObserver): Promise<Running> {
   const data = await DataDir.open(config.dataDir);
   const registry = new FileModelRegistry(data.folder('models'));
   const logs = new Map<string, FileTickLog>();
@@ -50,20 +42,32 @@ export async function openEmbedded(config: Config, logger: Logger): Promise<Embe
         nameTopic: spec.topics.length > 1,
       },
     );
-    const service = new PipelineService(pipeline, log, registry, logger, () => states.close());
-    // The log may drop what the stored states have absorbed.
-    service.onOutcomes(() => log.releaseBelow(pipeline.watermarkOffset));
+    const service = new PipelineService(pipeline, log, registry, logger, () => states.close(), log);
+    // One log for all the pipeline's topics, and so is its lag.
+    observer.added(service, { topic: spec.topics.join(','), partition: 0 });
     logs.set(spec.name, log);
     services.push(service);
   }
-  const [first] = services;
+  const [first] = config.pipelines;
+  const demo = config.demo ? new DemoSources(logs.get(first.name)!, first.topics[0], logger) : undefined;
   return {
-    services,
+    services: new Services(services),
     registry,
-    demo: config.demo ? new DemoSources(first.log, first.pipeline.spec.topics[0], logger) : undefined,
-    kernel: selectImplementation(),
+    titles: demo?.titles ?? new Map<string, StreamTitle>(),
+    problems: () => [],
     deadLetters: (limit) => newestDeadLetters(logs, limit),
-    close: () => data.close(),
+    start: async () => {
+      for (const service of services) {
+        await service.followChampion();
+        service.start();
+      }
+      await demo?.start();
+    },
+    stop: async () => {
+      demo?.stop();
+      for (const service of services) await service.stop();
+      data.close();
+    },
   };
 }
 

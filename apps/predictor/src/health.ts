@@ -1,4 +1,4 @@
-import type { PipelineService } from './pipeline-service.js';
+import type { Services } from './services.js';
 
 export interface DeadLetterView {
   readonly pipeline: string;
@@ -16,15 +16,18 @@ export class Health {
   stopping = false;
 
   constructor(
-    private readonly services: readonly PipelineService[],
+    private readonly services: Services,
     private readonly readDeadLetters: (limit: number) => DeadLetterView[],
+    /** What else keeps ticks from moving. */
+    private readonly otherProblems: () => string[] = () => [],
   ) {}
 
   reasons(): string[] {
     if (this.stopping) return ['stopping'];
-    return this.services.flatMap((service) =>
-      service.problem === undefined ? [] : [`pipeline ${service.name}: ${service.problem}`],
+    const stuck = this.services.all.flatMap(({ problem, label }) =>
+      problem === undefined ? [] : [`pipeline ${label}: ${problem}`],
     );
+    return [...this.otherProblems(), ...stuck];
   }
 
   deadLetters(limit: number): DeadLetterView[] {

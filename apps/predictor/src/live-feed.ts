@@ -1,9 +1,11 @@
 /** What the page shows: figures four times a second, and the points of up to MAX_SHOWN streams as they come. */
 import { OutcomeKind } from '#domain/outcome';
+import { modelLabel } from '#domain/model';
 import type { Clock } from '#domain/ports';
 import type { CommittedBatch } from '#pipeline/process-batch';
 import type { StreamView } from '#pipeline/pipeline';
 import type { PipelineService } from './pipeline-service.js';
+import type { Services } from './services.js';
 import type { TrainingStatus } from './trainer-scheduler.js';
 
 const MAX_SHOWN = 24;
@@ -37,12 +39,14 @@ export class LiveFeed {
   private readonly timer: NodeJS.Timeout;
 
   constructor(
-    private readonly services: readonly PipelineService[],
+    private readonly services: Services,
     private readonly titles: ReadonlyMap<string, StreamTitle>,
     private readonly training: (pipeline: string) => TrainingStatus,
     private readonly clock: Clock,
+    /** The pipeline on show while none of its services runs here. */
+    private readonly pipeline: string,
   ) {
-    for (const service of services) service.onOutcomes((result) => this.observe(result, service));
+    services.onOutcomes((result, service) => this.observe(result, service));
     this.timer = setInterval(() => void this.frame(), FRAME_MS);
   }
 
@@ -114,8 +118,8 @@ export class LiveFeed {
   }
 
   private json(pointsOf: (shown: Shown) => Point[]): string {
-    const service = this.services[0];
-    const manifest = service.pipeline.model?.manifest;
+    const [service] = this.services.all;
+    const manifest = service?.pipeline.model?.manifest;
     const recurrent = manifest?.network.layers.find((layer) => layer.type !== 'embedding' && layer.type !== 'dense');
     const seconds = (Math.max(1, this.counts.length - 1) * FRAME_MS) / 1000;
     return JSON.stringify({
@@ -123,21 +127,21 @@ export class LiveFeed {
       ticksPerSecond: this.counts.length < 2 ? 0 : (this.counts[this.counts.length - 1] - this.counts[0]) / seconds,
       ticksTotal: this.ticks,
       deadLettersTotal: this.deadLetters,
-      pipeline: service.name,
-      problem: service.problem ?? null,
+      pipeline: service?.name ?? this.pipeline,
+      problem: service?.problem ?? null,
       model:
         manifest === undefined
           ? null
           : {
-              label: service.pipeline.model!.label,
+              label: modelLabel(manifest),
               origin: manifest.origin,
               createdAt: manifest.createdAt,
               cell: recurrent?.type ?? null,
               hidden: recurrent?.units ?? null,
-              swaps: service.swaps,
+              swaps: service!.swaps,
               validation: manifest.training?.validation ?? null,
             },
-      training: this.training(service.name),
+      training: this.training(service?.name ?? this.pipeline),
       streams: [...this.shown].map(([id, shown]) => ({
         id,
         ...(this.titles.get(id) ?? { group: 'streams', title: id, unit: '' }),

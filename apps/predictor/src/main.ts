@@ -5,12 +5,15 @@ import { loadConfig } from '#config/load-config';
 import { RiverrunError, errorMessage } from '#domain/errors';
 import { createJsonLogger } from '#telemetry/json-logger';
 import { createMetrics } from '#telemetry/metrics';
+import { selectImplementation } from '#rnn/network';
+import { Distributed } from './distributed.js';
 import { openEmbedded } from './embedded.js';
 import { Health } from './health.js';
 import { createServer, listen } from './http/server.js';
 import { LiveFeed } from './live-feed.js';
 import { observeService } from './observe.js';
-import { TrainerScheduler } from './trainer-scheduler.js';
+import type { ServiceObserver } from './running.js';
+import { TrainerScheduler, type TrainingStatus } from './trainer-scheduler.js';
 
 const STOP_WITHIN_MS = 4500;
 const FOLLOW_REGISTRY_MS = 1000;
@@ -25,9 +28,8 @@ async function main(): Promise<void> {
   const { config, warnings } = loadConfig();
   const logger = createJsonLogger({ level: config.logLevel, format: process.stdout.isTTY ? 'pretty' : 'json' });
   for (const warning of warnings) logger.warn(warning);
-  if (config.mode === 'distributed')
-    throw new RiverrunError('MODE', 'RIVERRUN_MODE=distributed is not available in this version: leave it at embedded');
-  if (config.role === 'trainer')
+  const distributed = config.mode === 'distributed';
+  if (config.role === 'trainer' && !distributed)
     throw new RiverrunError(
       'ROLE',
       'RIVERRUN_ROLE=trainer needs the distributed mode: embedded, the predictor trains by itself (RIVERRUN_ROLE=all)',
@@ -37,41 +39,45 @@ async function main(): Promise<void> {
   const prometheus = new Registry();
   const metrics = createMetrics(prometheus, { version });
 
-  const embedded = await openEmbedded(config, logger);
-  const { services, registry, demo } = embedded;
+  const observer: ServiceObserver = {
+    added: (service, place) => observeService(service, metrics, clock, place),
+    removed: (service) => metrics.forget(service.label),
+  };
+  const running = distributed
+    ? new Distributed(config, logger, observer, metrics, fail)
+    : await openEmbedded(config, logger, observer);
+  const { services, registry } = running;
   const scheduler = new TrainerScheduler(registry, logger, clock, (_pipeline, outcome, seconds) =>
     metrics.trainingAttempt(outcome, seconds, clock.now() / 1000),
   );
-  for (const [i, service] of services.entries()) {
-    observeService(service, metrics, clock);
-    const { model, retrainInterval } = config.pipelines[i];
+  for (const service of services.all) {
+    const { model, retrainInterval } = config.pipelines.find(({ name }) => name === service.name)!;
     scheduler.add(service, {
       interval: config.role === 'predictor' ? null : retrainInterval,
       cell: model.cell ?? 'gru',
       hidden: model.hidden ?? 16,
     });
   }
-  const feed = new LiveFeed(services, demo?.titles ?? new Map(), (pipeline) => scheduler.status(pipeline), clock);
-  const health = new Health(services, (limit) => embedded.deadLetters(limit));
+  const training = (pipeline: string): TrainingStatus => scheduler.status(pipeline);
+  const feed = new LiveFeed(services, running.titles, training, clock, config.pipelines[0].name);
+  const health = new Health(
+    services,
+    (limit) => running.deadLetters(limit),
+    () => running.problems(),
+  );
   const app = await createServer({ config, services, registry, feed, health, prometheus }, version, logger);
   const url = await listen(app, config.port, config.host);
 
-  // A champion that cannot be served must not keep the service from serving what it served before.
-  const followRegistry = (service: (typeof services)[number]): Promise<void> =>
-    service
-      .followRegistry()
-      .catch((error: unknown) =>
-        logger.warn('the champion cannot be served', { pipeline: service.name, error: errorMessage(error) }),
-      );
-  for (const service of services) {
-    await followRegistry(service);
-    service.start();
-  }
-  await demo?.start();
+  await running.start();
   const follow = setInterval(() => {
-    for (const service of services) void followRegistry(service);
+    for (const service of services.all) if (service.problem === undefined) void service.followChampion();
   }, FOLLOW_REGISTRY_MS);
-  logger.info(`riverrun ${version} is at ${url}`, { dataDir: config.dataDir, kernel: embedded.kernel });
+  logger.info(`riverrun ${version} is at ${url}`, {
+    kernel: selectImplementation(),
+    ...(distributed
+      ? { app: config.app, kafka: config.kafkaBrokers.join(',') }
+      : { dataDir: config.dataDir }),
+  });
 
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {
@@ -84,13 +90,11 @@ async function main(): Promise<void> {
       process.exit(1);
     }, STOP_WITHIN_MS).unref();
     clearInterval(follow);
-    demo?.stop();
     await scheduler.stop();
-    for (const service of services) await service.stop();
+    await running.stop();
     feed.stop();
     app.getHttpServer().closeAllConnections();
     await app.close();
-    embedded.close();
     logger.info('stopped');
     process.exit(0);
   };
@@ -100,10 +104,12 @@ async function main(): Promise<void> {
   }
 }
 
-main().catch((error: unknown) => {
+function fail(error: unknown): never {
   const code = error instanceof RiverrunError ? `${error.code}: ` : '';
   process.stderr.write(`riverrun: ${code}${errorMessage(error)}\n`);
   if (code === '' && error instanceof Error && error.name !== 'ConfigError')
     process.stderr.write(`${error.stack ?? ''}\n`);
   process.exit(error instanceof Error && error.name === 'ConfigError' ? 2 : 1);
-});
+}
+
+main().catch(fail);

@@ -3,19 +3,23 @@ import type { Clock } from '#domain/ports';
 import type { Metrics } from '#telemetry/metrics';
 import type { PipelineService } from './pipeline-service.js';
 
-export function observeService(service: PipelineService, metrics: Metrics, clock: Clock): void {
+export function observeService(
+  service: PipelineService,
+  metrics: Metrics,
+  clock: Clock,
+  { topic, partition, lag }: { topic: string; partition: number; lag?: () => number },
+): void {
   const { pipeline } = service;
-  // The embedded log is one for all the pipeline's topics, and so is its lag.
-  const topic = pipeline.spec.topics.join(',');
   let loads = { ...pipeline.loads };
   let evaluations = { ...pipeline.evaluations };
   let swaps = service.swaps;
   let model: string | undefined;
+  service.onRecovered = (seconds) => metrics.recovered(seconds);
   service.onSave = (seconds) => metrics.stage('save', seconds);
   service.onOutcomes(({ outcomes, stages }) => {
     metrics.batch(outcomes, { committedAt: clock.now(), stages });
-    metrics.lag({ topic, partition: 0, state: pipeline.position - pipeline.watermarkOffset });
-    metrics.hotStates(service.name, pipeline.hotStreams, pipeline.hotBytes);
+    metrics.lag({ topic, partition, consumer: lag?.(), state: pipeline.position - pipeline.watermarkOffset });
+    metrics.hotStates(service.label, pipeline.hotStreams, pipeline.hotBytes);
     metrics.stateLoads('store', pipeline.loads.store - loads.store);
     metrics.stateLoads('new', pipeline.loads.new - loads.new);
     loads = { ...pipeline.loads };
@@ -28,7 +32,7 @@ export function observeService(service: PipelineService, metrics: Metrics, clock
     for (; swaps < service.swaps; swaps++) metrics.modelSwapped();
     if (pipeline.model !== undefined && pipeline.model.label !== model) {
       const { name, version } = pipeline.model.manifest;
-      metrics.modelsInUse(service.name, [{ name, version, role: 'champion' }]);
+      metrics.modelsInUse(service.label, [{ name, version, role: 'champion' }]);
       model = pipeline.model.label;
     }
   });

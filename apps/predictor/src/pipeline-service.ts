@@ -1,6 +1,6 @@
 /** Runs one pipeline: the loop from log to outcomes, those who listen to outcomes, model swaps, recovery after an error. */
 import { RiverrunError, errorMessage } from '#domain/errors';
-import { modelLabel, type ModelReference } from '#domain/model';
+import { modelLabel, type ModelArtifact, type ModelReference } from '#domain/model';
 import type { Logger, ModelRegistry, TickAppender, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
 import type { Pipeline } from '#pipeline/pipeline';
@@ -9,13 +9,18 @@ import { Submissions, type Answer } from './submissions.js';
 
 export type OutcomeListener = (batch: CommittedBatch, service: PipelineService) => void;
 
+/** Which model serves a pipeline, and its weights. */
+export type ModelSource = Pick<ModelRegistry, 'aliases'> & {
+  load(model: ModelReference): Promise<ModelArtifact>;
+};
+
 const RETRY_MS = 1000;
 const ANSWER_TIMEOUT_MS = 30_000;
 const SAVE_CHECK_MS = 100;
 const DRAIN_MS = 3000;
 
 export class PipelineService {
-  private readonly submissions: Submissions;
+  private readonly submissions: Submissions | undefined;
   private readonly listeners = new Set<OutcomeListener>();
   private running: Promise<void> | undefined;
   private saveTimer: NodeJS.Timeout | undefined;
@@ -24,17 +29,23 @@ export class PipelineService {
   private stuck: string | undefined;
   private unsaved: string | undefined;
   swaps = 0;
+  /** Told how long each recovery took. */
+  onRecovered: ((seconds: number) => void) | undefined;
   /** Told how long each batch's save took (0: none was due). */
   onSave: ((seconds: number) => void) | undefined;
 
   constructor(
     readonly pipeline: Pipeline,
-    readonly log: TickLog & TickAppender,
-    private readonly registry: ModelRegistry,
+    readonly log: TickLog,
+    private readonly models: ModelSource,
     private readonly logger: Logger,
     private readonly closePorts: () => Promise<void>,
+    /** Where ticks that are posted go; a pipeline that reads Kafka has none. */
+    readonly appender?: TickAppender,
+    /** Which share of the pipeline's topics this is, for people. */
+    readonly label: string = pipeline.spec.name,
   ) {
-    this.submissions = new Submissions(log);
+    this.submissions = appender === undefined ? undefined : new Submissions(appender);
   }
 
   get problem(): string | undefined {
@@ -51,8 +62,9 @@ export class PipelineService {
     return () => this.listeners.delete(listener);
   }
 
-  start(): void {
-    this.running = this.run();
+  /** `recovered`: the pipeline has been opened. Else that comes first, and again until it succeeds. */
+  start(recovered = true): void {
+    this.running = this.run(!recovered);
     this.saveTimer = setInterval(() => {
       // Again and again after a failure: nobody else would, on a quiet log.
       if (this.stuck === undefined)
@@ -70,12 +82,14 @@ export class PipelineService {
   submit(records: RecordBatch): Promise<Answer[]> {
     if (this.stopping) throw new RiverrunError('STOPPING', 'the service is stopping');
     if (this.problem !== undefined) throw new RiverrunError('UNAVAILABLE', `nothing was taken: ${this.problem}`);
+    if (this.submissions === undefined)
+      throw new RiverrunError('UNAVAILABLE', 'in distributed mode ticks are published to Kafka, not posted');
     return this.submissions.submit(records, ANSWER_TIMEOUT_MS);
   }
 
   /** Makes the pipeline serve what the registry says is its champion. */
   async followRegistry(): Promise<void> {
-    const { champion } = await this.registry.aliases(this.name);
+    const { champion } = await this.models.aliases(this.name);
     const served = this.pipeline.model?.manifest;
     if (
       champion === undefined ||
@@ -85,11 +99,18 @@ export class PipelineService {
     await this.serve(champion);
   }
 
+  /** The same; a champion that cannot be served must not keep the service from serving what it served before. */
+  followChampion(): Promise<void> {
+    return this.followRegistry().catch((error: unknown) =>
+      this.logger.warn('the champion cannot be served', { pipeline: this.label, error: errorMessage(error) }),
+    );
+  }
+
   /** Those who wait get their answers; what else is in the log stays there, durable, for the next start; states are saved and everything closed. */
   async stop(): Promise<void> {
     this.stopping = true;
     clearInterval(this.saveTimer);
-    for (let waited = 0; waited < DRAIN_MS && !this.submissions.idle && this.problem === undefined; waited += 10)
+    for (let waited = 0; waited < DRAIN_MS && this.submissions?.idle === false && this.problem === undefined; waited += 10)
       await new Promise((resolve) => setTimeout(resolve, 10));
     await this.log.close();
     await this.running;
@@ -98,18 +119,30 @@ export class PipelineService {
   }
 
   private async serve(model: ModelReference): Promise<void> {
-    const artifact = await this.registry.load(model);
+    const artifact = await this.models.load(model);
     const before = this.pipeline.model?.label;
     await this.pipeline.swapModel(artifact);
     if (before !== undefined) this.swaps += 1;
     this.logger.info('model serves', { pipeline: this.name, model: modelLabel(model), before: before ?? 'baseline' });
   }
 
-  private async run(): Promise<void> {
-    let recovering = false;
+  /** The partition went to another instance: nothing is drained or saved, the new owner goes on from what is committed. */
+  async abandon(): Promise<void> {
+    this.stopping = true;
+    clearInterval(this.saveTimer);
+    await this.running;
+    await this.closePorts();
+  }
+
+  private async run(recovering: boolean): Promise<void> {
     for (;;) {
       try {
-        if (recovering) await this.pipeline.recover();
+        if (recovering) {
+          const began = performance.now();
+          await this.pipeline.recover();
+          this.onRecovered?.((performance.now() - began) / 1000);
+          await this.meetChampion();
+        }
         recovering = false;
         this.stuck = undefined;
         const result = await this.pipeline.next((batch) => this.tell(batch));
@@ -119,10 +152,10 @@ export class PipelineService {
         await new Promise((resolve) => setImmediate(resolve));
       } catch (error) {
         recovering = true;
-        this.submissions.fail(error instanceof RiverrunError ? error.code : 'UNANSWERED', errorMessage(error));
+        this.submissions?.fail(error instanceof RiverrunError ? error.code : 'UNANSWERED', errorMessage(error));
         this.stuck = errorMessage(error);
-        this.report('ticks do not move', error);
         if (this.stopping) return;
+        this.report('ticks do not move', error);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         // To recover now would open what `stop` has closed.
         if (this.stopping) return;
@@ -130,8 +163,19 @@ export class PipelineService {
     }
   }
 
+  /** A partition that was taken over meets the champion before its first tick. Without any model it waits for one to be known: outcomes of the baseline in place
+   *  of a champion's would be wrong for good. */
+  private async meetChampion(): Promise<void> {
+    try {
+      await this.followRegistry();
+    } catch (error) {
+      if (this.pipeline.model === undefined) throw error;
+      this.report('the champion cannot be served', error);
+    }
+  }
+
   private tell(batch: CommittedBatch): void {
-    this.submissions.committed(batch.outcomes);
+    this.submissions?.committed(batch.outcomes);
     for (const listener of this.listeners)
       try {
         listener(batch, this);

@@ -37,6 +37,14 @@ const FIRST_CHECK_MS = 2000;
 const EARLY_MS = 10_000;
 const WORKER = new URL('../../trainer/src/worker.js', import.meta.url);
 
+const NONE: TrainingStatus = {
+  state: 'off',
+  progress: 0,
+  detail: 'training is not done here',
+  lastTrainedAt: null,
+  nextAt: null,
+};
+
 interface Entry {
   readonly service: PipelineService;
   readonly plan: TrainingPlan;
@@ -72,7 +80,7 @@ export class TrainerScheduler {
   }
 
   status(pipeline: string): TrainingStatus {
-    return this.entries.get(pipeline)!.status;
+    return this.entries.get(pipeline)?.status ?? NONE;
   }
 
   /** Ends a running attempt and waits for its end. */

@@ -40,6 +40,8 @@ export const settingsShape = {
   kafkaSaslUsername: kinds.verbatim(/^[^\0]{1,1024}$/, 'a user name').optional(),
   kafkaSaslPassword: kinds.verbatim(/^[^\0]{1,1024}$/, 'a password').optional(),
 
+  kafkaCodec: kinds.choice('fast', 'stock').default('fast'),
+
   redisUrl: redisUrl().optional(),
   redisTlsCa: pem().optional(),
   redisMode: kinds.choice('standalone', 'sentinel', 'cluster').default('standalone'),

@@ -5,15 +5,19 @@ import type { RecordBatch } from './record-batch.js';
 
 /** One partition of the log of ticks, read in order, and the place its outcomes go: outcomes and the committed position move together. */
 export interface TickLog {
-  /** Where the log stands: `start` <= `committed` <= `end`. `committed` (c) is the next offset that has no outcome yet. */
+  /** Where the log stands. `committed` (c) is the next offset that has no outcome yet; `start` <= c is the first offset this application's outcomes begin at, or
+   *  the first that can still be read. Again after an error: what is under way is over when the promise resolves. */
   open(): Promise<LogPosition>;
   /** Sets the next offset `read` returns. RangeError-like RiverrunError LOG_RANGE outside [start, end]. */
   seek(offset: number): Promise<void>;
   /** The next records in order, all of one topic, at most `maxRecords`; waits while there are none; null once closed. Records read after `seek`
-   *  below c are the same as the first time, byte for byte. */
-  read(maxRecords: number): Promise<RecordBatch | null>;
-  /** Commits one outcome for every record of the batch and moves c behind its last, atomically. The batch must begin at c. */
+   *  below c are the same as the first time, byte for byte. With `below`, only records before that offset; a batch without records once there are no more. */
+  read(maxRecords: number, below?: number): Promise<RecordBatch | null>;
+  /** Commits one outcome for every record of the batch and moves c behind its last, atomically. The batch must begin at c (at the first
+   *  record from c on, where the log has gaps). */
   publish(outcomes: OutcomeBatch): Promise<void>;
+  /** Says that the stored states have absorbed everything below `offset` (W). */
+  releaseBelow(offset: number): void;
   /** Ends a waiting `read` with null and releases everything. */
   close(): Promise<void>;
 }

@@ -18,6 +18,10 @@ export interface PipelineOptions {
   readonly saveAfterMs: number;
   /** Put the topic into predictions (pipelines with several input topics). */
   readonly nameTopic: boolean;
+  /** exactly-once: outcomes and c are committed together, W follows: W <= c. at-least-once: c is committed once W has passed it, outcomes may repeat. */
+  readonly delivery: 'exactly-once' | 'at-least-once';
+  /** The next batch is computed while the one before is being committed: for logs whose commit takes a while. */
+  readonly overlap: boolean;
   /** Use the fast reading of known record shapes; off only to hold both readings against each other. */
   readonly fastDecode: boolean;
 }
@@ -29,6 +33,8 @@ export const DEFAULT_OPTIONS: PipelineOptions = {
   saveAfterRecords: 1 << 17,
   saveAfterMs: 200,
   nameTopic: false,
+  delivery: 'exactly-once',
+  overlap: false,
   fastDecode: true,
 };
 
@@ -52,6 +58,8 @@ export class PipelineCore {
   /** Slots ahead of the store. */
   readonly dirty: number[] = [];
   lastSave = 0;
+  /** The commit of the batch before, under way or over. While it is under way, memory is ahead of c: nothing may be saved. */
+  published: Promise<void> = Promise.resolve();
   loads = { store: 0, new: 0 };
   /** Forecasts scored, and the sums of their absolute errors in units of each stream's scale (1 under a raw model). */
   readonly evaluations = { count: 0, model: 0, baseline: 0 };

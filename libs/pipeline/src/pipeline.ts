@@ -49,7 +49,7 @@ export type FindModel = (digest: string) => Promise<ModelArtifact>;
 export class Pipeline {
   private queue: Promise<unknown> = Promise.resolve();
   /** Set from an error until `recover`: memory is ahead of the log, and nothing of it may be shown or saved. */
-  private broken = false;
+  private broken = true;
 
   private constructor(
     private readonly core: PipelineCore,
@@ -64,9 +64,19 @@ export class Pipeline {
     findModel: FindModel,
     options: Partial<PipelineOptions> = {},
   ): Promise<Pipeline> {
-    const pipeline = new Pipeline(new PipelineCore(spec, ports, { ...DEFAULT_OPTIONS, ...options }), findModel);
+    const pipeline = Pipeline.create(spec, ports, findModel, options);
     await pipeline.recover();
     return pipeline;
+  }
+
+  /** The same without opening anything: call `recover` first. */
+  static create(
+    spec: PipelineSpec,
+    ports: PipelinePorts,
+    findModel: FindModel,
+    options: Partial<PipelineOptions> = {},
+  ): Pipeline {
+    return new Pipeline(new PipelineCore(spec, ports, { ...DEFAULT_OPTIONS, ...options }), findModel);
   }
 
   get spec(): PipelineSpec {
@@ -107,6 +117,8 @@ export class Pipeline {
       core.windowBuffer.clear();
       core.dirty.length = 0;
       core.seen.fill(0);
+      await core.published.catch(() => undefined);
+      core.published = Promise.resolve();
       const position = await log.open();
       core.watermark = await states.open();
       if (core.watermark === undefined) {
@@ -124,7 +136,8 @@ export class Pipeline {
           'STATE_LAYOUT',
           `stored states have layout ${layout}, this pipeline needs ${layoutId(core.spec.inputs)}: use another data folder or the former inputs`,
         );
-      if (offset > position.committed || offset < position.start)
+      const ahead = offset > position.committed && core.options.delivery === 'exactly-once';
+      if (ahead || offset < position.start)
         throw new RiverrunError(
           'STATE_POSITION',
           `stored states stand at offset ${offset}, the log holds outcomes for [${position.start}, ${position.committed}): they do not belong together; restore the one or the other`,
@@ -133,9 +146,11 @@ export class Pipeline {
       core.position = offset;
       await log.seek(offset);
       while (core.position < position.committed) {
-        const records = await log.read(Math.min(core.options.maxBatch, position.committed - core.position));
+        const most = Math.min(core.options.maxBatch, position.committed - core.position);
+        const records = await log.read(most, position.committed);
         if (records === null) return;
-        await processBatch(core, records, { suppress: true });
+        if (records.count === 0) core.position = position.committed;
+        else await processBatch(core, records, { suppress: true });
       }
       this.broken = false;
     });

@@ -54,11 +54,19 @@ export async function processBatch(
   const step = clock();
   const outcomes = encode(core, records, batch, stepped, spacing);
   const encoded = clock();
-  // 4. publish outcomes and the position c, atomically
-  if (!suppress) await core.ports.log.publish(outcomes);
+  // 4. publish outcomes and the position c, atomically; batches of one partition one after the other
+  await core.published;
+  clock();
+  const stages = { decode, load, step, encode: encoded, publish: 0 };
+  const committed = { outcomes, stages };
+  if (!suppress)
+    core.published = core.ports.log.publish(outcomes).then(() => {
+      stages.publish = clock();
+      onCommitted?.(committed);
+    });
   core.position = records.offsets[records.count - 1] + 1;
-  const committed = { outcomes, stages: { decode, load, step, encode: encoded, publish: clock() } };
-  onCommitted?.(committed);
+  if (core.options.overlap) core.published.catch(() => undefined);
+  else await core.published;
   clock();
   // 5. move the store's watermark, with the states and windows changed since; several batches may share one such write
   if (saveIsDue(core)) await save(core);

@@ -13,6 +13,8 @@ export function saveIsDue(core: PipelineCore): boolean {
 /** Writes everything dirty and sets W to the position memory has reached; with `model` also the model from which the next tick is stepped. */
 export async function save(core: PipelineCore, model = core.watermark?.model ?? null): Promise<void> {
   const { table, windowBuffer, stateWriter } = core;
+  // I3: what is stored has its outcome committed. If that failed, this throws, and nothing is written until the pipeline has recovered.
+  await core.published;
   const next: Watermark = { offset: core.position, model, layout: layoutId(core.spec.inputs) };
   core.lastSave = performance.now();
   if (
@@ -57,6 +59,7 @@ export async function save(core: PipelineCore, model = core.watermark?.model ?? 
   };
   await core.ports.states.commit(changes);
   core.watermark = next;
+  core.ports.log.releaseBelow(next.offset);
   windowBuffer.clear();
   for (const slot of slots) table.dirty[slot] = 0;
   core.dirty.length = 0;

@@ -116,6 +116,28 @@ export class Metrics {
     this.instruments.recoveryDuration.observe(seconds);
   }
 
+  rebalanced(): void {
+    this.instruments.rebalances.inc();
+  }
+
+  /** `outcome`: committed, failed. */
+  transaction(outcome: string, seconds: number): void {
+    this.instruments.transactions.inc({ outcome });
+    this.stage('commit', seconds);
+  }
+
+  redisCommand(command: string, seconds: number): void {
+    this.instruments.redisCommands.observe({ command }, seconds);
+  }
+
+  /** A pipeline, or a share of one, that no longer runs here. */
+  forget(pipeline: string): void {
+    this.hotStates(pipeline, 0, 0);
+    this.hot.delete(pipeline);
+    this.modelsInUse(pipeline, []);
+    this.models.delete(pipeline);
+  }
+
   /** All models the pipeline now uses. */
   modelsInUse(pipeline: string, models: readonly ModelInUse[]): void {
     this.models.set(pipeline, models);

@@ -61,6 +61,10 @@ export class StandardLog implements TickLog {
     await write(this.rejects, `${text.join('\n')}\n`);
   }
 
+  releaseBelow(): void {
+    // Lines that were answered are gone already.
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

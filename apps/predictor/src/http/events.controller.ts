@@ -3,7 +3,7 @@ import { ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { OutcomeKind } from '#domain/outcome';
 import type { LiveFeed } from '../live-feed.js';
-import type { PipelineService } from '../pipeline-service.js';
+import type { Services } from '../services.js';
 import { LIVE_FEED, SERVICES } from '../tokens.js';
 import { EventStream } from './server-sent-events.js';
 
@@ -11,7 +11,7 @@ import { EventStream } from './server-sent-events.js';
 @Controller()
 export class EventsController {
   constructor(
-    @Inject(SERVICES) private readonly services: readonly PipelineService[],
+    @Inject(SERVICES) private readonly services: Services,
     @Inject(LIVE_FEED) private readonly feed: LiveFeed,
   ) {}
 
@@ -23,8 +23,7 @@ export class EventsController {
   @ApiQuery({ name: 'stream', required: false, description: 'only this stream' })
   @ApiProduces('text/event-stream')
   predictions(@Req() request: Request, @Res() response: Response, @Query('stream') stream?: string): void {
-    const stops = this.services.map((service) =>
-      service.onOutcomes(({ outcomes }) => {
+    const stop = this.services.onOutcomes(({ outcomes }) => {
         let text = '';
         for (let i = 0; i < outcomes.records.count; i++) {
           if (outcomes.kinds[i] !== OutcomeKind.prediction) continue;
@@ -37,9 +36,8 @@ export class EventsController {
           text += `id: ${outcomes.records.offsets[i]}\nevent: prediction\ndata: ${json.toString()}\n\n`;
         }
         if (text !== '') events.send(text);
-      }),
-    );
-    const events = new EventStream(request, response, () => stops.forEach((stop) => stop()));
+      });
+    const events = new EventStream(request, response, stop);
   }
 
   @Get('live')

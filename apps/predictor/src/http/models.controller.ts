@@ -1,10 +1,12 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { Config } from '#config/config';
 import { RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelManifest } from '#domain/model';
 import type { ModelRegistry } from '#domain/ports';
-import type { PipelineService } from '../pipeline-service.js';
-import { REGISTRY, SERVICES } from '../tokens.js';
+import { checkFit } from '#pipeline/model-slot';
+import type { Services } from '../services.js';
+import { CONFIG, REGISTRY, SERVICES } from '../tokens.js';
 import { AdminGuard } from './admin.guard.js';
 
 @ApiTags('models')
@@ -12,7 +14,8 @@ import { AdminGuard } from './admin.guard.js';
 export class ModelsController {
   constructor(
     @Inject(REGISTRY) private readonly registry: ModelRegistry,
-    @Inject(SERVICES) private readonly services: readonly PipelineService[],
+    @Inject(SERVICES) private readonly services: Services,
+    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   @Get()
@@ -21,7 +24,7 @@ export class ModelsController {
     const models = await this.registry.list();
     return {
       models: models.map(({ vocabulary: _, ...manifest }) => manifest),
-      serving: Object.fromEntries(this.services.map((s) => [s.name, s.pipeline.model?.label ?? null])),
+      serving: Object.fromEntries(this.services.all.map((s) => [s.name, s.pipeline.model?.label ?? null])),
     };
   }
 
@@ -71,16 +74,15 @@ export class ModelsController {
     @Param('name') name: string,
     @Query('pipeline') pipeline?: string,
   ): Promise<{ serving: string | null }> {
-    const service = this.serviceOf(pipeline);
-    const { champion, previous } = await this.registry.aliases(service.name);
+    const { name: served } = this.pipelineOf(pipeline);
+    const { champion, previous } = await this.registry.aliases(served);
     if (champion?.name !== name || previous === undefined)
       throw new RiverrunError(
         'MODEL_NOT_FOUND',
-        `pipeline ${service.name} serves ${champion === undefined ? 'no model' : modelLabel(champion)} and has no former champion of ${name} to go back to; name the model that serves now`,
+        `pipeline ${served} serves ${champion === undefined ? 'no model' : modelLabel(champion)} and has no former champion of ${name} to go back to; name the model that serves now`,
       );
-    await this.registry.activate(service.name, previous, champion);
-    await service.followRegistry();
-    return { serving: service.pipeline.model?.label ?? null };
+    await this.registry.activate(served, previous, champion);
+    return this.follow(served, modelLabel(previous));
   }
 
   private async serve(
@@ -88,22 +90,29 @@ export class ModelsController {
     name: string,
     version: string | undefined,
   ): Promise<{ serving: string | null }> {
-    const service = this.serviceOf(pipeline);
+    const spec = this.pipelineOf(pipeline);
     if (version !== undefined && !/^[1-9]\d{0,8}$/.test(version))
       throw new RiverrunError('ARGUMENT', `version is ${JSON.stringify(version)}: a positive integer is needed`);
     const { manifest } = await this.registry.load({
       name,
       version: version === undefined ? undefined : Number(version),
     });
-    service.pipeline.mustFit(manifest);
-    await this.registry.activate(service.name, { name: manifest.name, version: manifest.version });
-    await service.followRegistry();
-    return { serving: service.pipeline.model?.label ?? null };
+    checkFit(manifest, spec);
+    await this.registry.activate(spec.name, { name: manifest.name, version: manifest.version });
+    return this.follow(spec.name, modelLabel(manifest));
   }
 
-  private serviceOf(name: string | undefined): PipelineService {
-    const service = name === undefined ? this.services[0] : this.services.find((s) => s.name === name);
-    if (service === undefined) throw new RiverrunError('ARGUMENT', `there is no pipeline ${name}`);
-    return service;
+  /** What is served here from now on; other instances follow within a second. */
+  private async follow(pipeline: string, label: string): Promise<{ serving: string | null }> {
+    const services = this.services.named(pipeline);
+    await Promise.all(services.map((service) => service.followRegistry()));
+    return { serving: services[0]?.pipeline.model?.label ?? label };
+  }
+
+  private pipelineOf(name: string | undefined): Config['pipelines'][number] {
+    const { pipelines } = this.config;
+    const pipeline = name === undefined ? pipelines[0] : pipelines.find((p) => p.name === name);
+    if (pipeline === undefined) throw new RiverrunError('ARGUMENT', `there is no pipeline ${name}`);
+    return pipeline;
   }
 }

@@ -3,6 +3,7 @@ import { ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { RiverrunError } from '#domain/errors';
 import type { StreamView, Trace } from '#pipeline/pipeline';
 import type { PipelineService } from '../pipeline-service.js';
+import type { Services } from '../services.js';
 import { SERVICES } from '../tokens.js';
 
 interface StreamJson {
@@ -23,7 +24,7 @@ interface StreamJson {
 @ApiTags('streams')
 @Controller('streams')
 export class StreamsController {
-  constructor(@Inject(SERVICES) private readonly services: readonly PipelineService[]) {}
+  constructor(@Inject(SERVICES) private readonly services: Services) {}
 
   @Get()
   @ApiOperation({
@@ -38,9 +39,15 @@ export class StreamsController {
     @Query('cursor') cursor?: string,
     @Query('pipeline') pipeline?: string,
   ): Promise<{ streams: StreamJson[]; cursor: string | null }> {
-    const service = this.serviceOf(pipeline);
-    const page = await service.pipeline.list(cursor, integer('limit', limit, 1, 1000));
-    return { streams: page.streams.map((view) => toJson(view, service)), cursor: page.cursor ?? null };
+    const services = this.servicesOf(pipeline ?? this.services.all[0]?.name);
+    // Partition after partition: the cursor says which, and where in it.
+    const [, place = '0', within] = /^(\d+)\.(.*)$/s.exec(cursor ?? '') ?? [];
+    const service = services[Number(place)];
+    if (service === undefined) return { streams: [], cursor: null };
+    const page = await service.pipeline.list(within === '' ? undefined : within, integer('limit', limit, 1, 1000));
+    const next = page.cursor === undefined ? `${Number(place) + 1}.` : `${place}.${page.cursor}`;
+    const more = page.cursor !== undefined || Number(place) + 1 < services.length;
+    return { streams: page.streams.map((view) => toJson(view, service)), cursor: more ? next : null };
   }
 
   @Get(':id')
@@ -77,17 +84,18 @@ export class StreamsController {
     pipeline: string | undefined,
     read: (service: PipelineService) => Promise<T | undefined>,
   ): Promise<T> {
-    for (const service of pipeline === undefined ? this.services : [this.serviceOf(pipeline)]) {
+    for (const service of this.servicesOf(pipeline)) {
       const result = await read(service);
       if (result !== undefined) return result;
     }
     throw new RiverrunError('STREAM_NOT_FOUND', `there is no stream ${JSON.stringify(id)}`);
   }
 
-  private serviceOf(name: string | undefined): PipelineService {
-    const service = name === undefined ? this.services[0] : this.services.find((s) => s.name === name);
-    if (service === undefined) throw new RiverrunError('STREAM_NOT_FOUND', `there is no pipeline ${name}`);
-    return service;
+  private servicesOf(name: string | undefined): readonly PipelineService[] {
+    const services = this.services.named(name);
+    if (services.length === 0)
+      throw new RiverrunError('STREAM_NOT_FOUND', `there is no pipeline ${name ?? ''} here at present`);
+    return services;
   }
 }
 

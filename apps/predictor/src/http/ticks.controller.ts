@@ -2,7 +2,7 @@ import { Controller, HttpCode, Inject, Post, Query, Req, Res } from '@nestjs/com
 import { ApiBody, ApiConsumes, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { RiverrunError } from '#domain/errors';
-import type { PipelineService } from '../pipeline-service.js';
+import type { Services } from '../services.js';
 import { splitBody, toRecords } from '../split-body.js';
 import type { Answer } from '../submissions.js';
 import { SERVICES } from '../tokens.js';
@@ -24,7 +24,7 @@ const tick = {
 @ApiTags('ticks')
 @Controller('ticks')
 export class TicksController {
-  constructor(@Inject(SERVICES) private readonly services: readonly PipelineService[]) {}
+  constructor(@Inject(SERVICES) private readonly services: Services) {}
 
   @Post()
   @HttpCode(200)
@@ -44,8 +44,8 @@ export class TicksController {
   async publish(@Req() request: Request, @Res() response: Response, @Query('topic') topic?: string): Promise<void> {
     if (!isSameOrigin(request)) throw new RiverrunError('FORBIDDEN', 'ticks are not taken from pages of other sites');
     const service =
-      topic === undefined ? this.services[0] : this.services.find((s) => s.pipeline.spec.topics.includes(topic));
-    if (service === undefined) throw new RiverrunError('TOPIC_NOT_FOUND', `no pipeline reads topic ${topic}`);
+      this.services.all.find((s) => topic === undefined || s.pipeline.spec.topics.includes(topic));
+    if (service === undefined) throw new RiverrunError('TOPIC_NOT_FOUND', `no pipeline here reads topic ${topic ?? ''}`);
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const { kind, ranges } = splitBody(body, request.is('application/x-ndjson') !== false);
     const records = toRecords(body, ranges, topic ?? service.pipeline.spec.topics[0], Date.now());

@@ -6,7 +6,7 @@ import { RiverrunError } from '#domain/errors';
 import type { OutcomeBatch } from '#domain/outcome';
 import type { LogPosition, SourcePosition, TickAppender, TickLog } from '#domain/ports';
 import { sliceBatch, type RecordBatch } from '#domain/record-batch';
-import { mergeBatches } from './merge-batches.js';
+import { mergeBatches } from '#domain/merge-batches';
 import { SegmentFiles, type SegmentFile, type SegmentFilesOptions } from './segment-file.js';
 import {
   TickFrame,
@@ -136,7 +136,7 @@ export class FileTickLog implements TickLog, TickAppender {
     return Promise.resolve(this.sources.get(source));
   }
 
-  /** Says that the stored states have absorbed everything below `offset` (W): with c, it bounds what retention may delete. */
+  /** With c, W bounds what retention may delete. */
   releaseBelow(offset: number): void {
     this.released = Math.max(this.released, offset);
     this.removeOld();

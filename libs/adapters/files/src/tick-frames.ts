@@ -12,7 +12,7 @@ import type { OutcomeBatch } from '#domain/outcome';
 import type { SourcePosition } from '#domain/ports';
 import { keyOf, valueOf, type RecordBatch } from '#domain/record-batch';
 import { FRAME_HEADER, frameBytes, frameOf, sealFrame } from './frame.js';
-import { usedRange } from './merge-batches.js';
+import { usedRange } from '#domain/merge-batches';
 
 export const TickFrame = { header: 1, records: 2, commit: 3 } as const;
 const FIXED = 24;

@@ -1,4 +1,4 @@
-import type { RecordBatch } from '#domain/record-batch';
+import type { RecordBatch } from './record-batch.js';
 
 /** Batches of one topic that follow one another as one; their bytes are copied once. */
 export function mergeBatches(batches: readonly RecordBatch[]): RecordBatch {

@@ -1,0 +1,158 @@
+/** Composes the distributed service: ticks and outcomes in Kafka, states and models in Redis, a pipeline service for each partition the group gives this instance. */
+import type { Config } from '#config/config';
+import { RiverrunError } from '#domain/errors';
+import { SEGMENT_ROWS, type Logger, type ModelRegistry, type StateStore, type WindowStore } from '#domain/ports';
+import { KafkaPartitions, type KafkaPartitionsOptions } from '#adapters/kafka/kafka-partitions';
+import type { KafkaTickLog } from '#adapters/kafka/kafka-tick-log';
+import { connectRedis, type RedisClient } from '#adapters/redis/redis-client';
+import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
+import { RedisStateStore } from '#adapters/redis/redis-state-store';
+import { Pipeline } from '#pipeline/pipeline';
+import { bytesPerStream } from '#pipeline/stream-table';
+import { ModelCache } from './model-cache.js';
+import { PipelineService } from './pipeline-service.js';
+import type { Running, ServiceObserver } from './running.js';
+import { Services } from './services.js';
+import { kafkaOptions, redisOptions } from './connections.js';
+import type { Metrics } from '#telemetry/metrics';
+
+/** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
+const TYPICAL_HIDDEN = 64;
+const FIRST_RETRY_MS = 500;
+const MOST_RETRY_MS = 10_000;
+/** What waiting may mend. Wrong credentials, a wrong policy or a wrong topic stop the start. */
+const PASSING = new Set(['KAFKA_UNREACHABLE', 'REDIS_UNREACHABLE']);
+
+export class Distributed implements Running {
+  readonly services = new Services();
+  readonly titles = new Map();
+  private redis: RedisClient | undefined;
+  private partitions: KafkaPartitions | undefined;
+  private models: { registry: ModelRegistry; cache: ModelCache } | undefined;
+  private trouble: string | undefined = 'connecting';
+  private stopping = false;
+  private readonly byLog = new Map<KafkaTickLog, PipelineService>();
+
+  constructor(
+    private readonly config: Config,
+    private readonly logger: Logger,
+    private readonly observer: ServiceObserver,
+    private readonly metrics: Metrics,
+    private readonly onFatal: (error: unknown) => void,
+  ) {}
+
+  readonly registry: ModelRegistry = {
+    publish: (draft, weights) => this.connected().publish(draft, weights),
+    load: (model) => this.connected().load(model),
+    list: () => this.connected().list(),
+    aliases: (pipeline) => this.connected().aliases(pipeline),
+    activate: (pipeline, model, expected) => this.connected().activate(pipeline, model, expected),
+  };
+
+  problems(): string[] {
+    const problem = this.trouble ?? this.partitions?.problem;
+    return problem === undefined ? [] : [problem];
+  }
+
+  deadLetters(): [] {
+    return [];
+  }
+
+  /** Connects in the background, for as long as it takes: /readyz says why it is not ready. */
+  start(): Promise<void> {
+    this.connect().catch((error: unknown) => this.onFatal(error));
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await Promise.all(this.services.all.map((service) => service.stop()));
+    await this.partitions?.stop();
+    await this.redis?.close();
+  }
+
+  private async connect(): Promise<void> {
+    const { config, logger } = this;
+    const redis = await this.retrying(() => connectRedis(redisOptions(config, this.metrics)));
+    if (redis === undefined) return;
+    this.redis = redis;
+    for (const warning of redis.warnings) logger.warn(warning);
+    const registry = new RedisModelRegistry(redis, { app: config.app });
+    this.models = { registry, cache: new ModelCache(registry) };
+    const options: KafkaPartitionsOptions = kafkaOptions(config, logger);
+    this.partitions = await this.retrying(() =>
+      KafkaPartitions.start(options, {
+        assigned: (log, partitions) => this.assigned(log, partitions),
+        revoked: (log) => this.revoked(log),
+        rebalanced: () => this.metrics.rebalanced(),
+        transaction: (outcome, seconds) => this.metrics.transaction(outcome, seconds),
+      }),
+    );
+    this.trouble = undefined;
+  }
+
+  /** undefined once the service stops. */
+  private async retrying<T>(connect: () => Promise<T>): Promise<T | undefined> {
+    for (let pause = FIRST_RETRY_MS; !this.stopping; pause = Math.min(2 * pause, MOST_RETRY_MS)) {
+      try {
+        return await connect();
+      } catch (error) {
+        if (!(error instanceof RiverrunError && PASSING.has(error.code))) throw error;
+        if (this.trouble !== error.message) this.logger.warn(`${error.message}: trying again`);
+        this.trouble = error.message;
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+    return undefined;
+  }
+
+  private assigned(log: KafkaTickLog, partitions: number): void {
+    const { config, logger } = this;
+    const { topic, partition } = log.source;
+    const spec = config.pipelines.find(({ topics }) => topics.includes(topic))!;
+    const states: StateStore & WindowStore = new RedisStateStore(this.redis!, {
+      app: config.app,
+      topic,
+      partition,
+      windowSegments: Math.ceil(spec.window / SEGMENT_ROWS),
+    });
+    const { cache } = this.models!;
+    // An instance may come to read all partitions: each gets its share of the memory from the start.
+    const bytes = bytesPerStream(spec.inputs.length) + 4 * TYPICAL_HIDDEN;
+    const pipeline = Pipeline.create(
+      spec,
+      { log, states, windows: states },
+      (digest) => cache.findByDigest(digest),
+      {
+        hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
+        maxBatch: config.maxBatch,
+        maxRecordBytes: config.maxRecordBytes,
+        nameTopic: spec.topics.length > 1,
+        delivery: config.delivery,
+        overlap: true,
+      },
+    );
+    const close = (): Promise<void> => states.close();
+    const label = `${spec.name} ${topic}/${partition}`;
+    const service = new PipelineService(pipeline, log, cache, logger, close, undefined, label);
+    this.byLog.set(log, service);
+    this.services.add(service);
+    this.observer.added(service, { topic, partition, lag: () => log.lag });
+    service.start(false);
+  }
+
+  private revoked(log: KafkaTickLog): void {
+    const service = this.byLog.get(log);
+    if (service === undefined) return;
+    this.byLog.delete(log);
+    this.services.remove(service);
+    this.observer.removed(service);
+    void service.abandon();
+  }
+
+  private connected(): ModelRegistry {
+    if (this.models === undefined)
+      throw new RiverrunError('UNAVAILABLE', `the registry cannot be reached: ${this.trouble ?? 'no connection'}`);
+    return this.models.registry;
+  }
+}

@@ -1,0 +1,50 @@
+/** One look at the registry for all partitions of an instance: champions are asked for at most twice a second, a model is loaded once. */
+import { RiverrunError } from '#domain/errors';
+import { modelLabel, type ModelArtifact, type ModelReference } from '#domain/model';
+import type { Aliases, ModelRegistry } from '#domain/ports';
+import type { ModelSource } from './pipeline-service.js';
+
+const FRESH_MS = 500;
+/** Models kept: the champion, the one before, and one in between. */
+const KEPT = 3;
+
+export class ModelCache implements ModelSource {
+  private readonly asked = new Map<string, { readonly at: number; readonly aliases: Promise<Aliases> }>();
+  private readonly artifacts = new Map<string, Promise<ModelArtifact>>();
+
+  constructor(private readonly registry: ModelRegistry) {}
+
+  aliases(pipeline: string): Promise<Aliases> {
+    const known = this.asked.get(pipeline);
+    if (known !== undefined && performance.now() - known.at < FRESH_MS) return known.aliases;
+    const aliases = this.registry.aliases(pipeline);
+    this.asked.set(pipeline, { at: performance.now(), aliases });
+    aliases.catch(() => this.asked.delete(pipeline));
+    return aliases;
+  }
+
+  load(model: ModelReference): Promise<ModelArtifact> {
+    const label = modelLabel(model);
+    const known = this.artifacts.get(label);
+    if (known !== undefined) return known;
+    const loading = this.registry.load(model);
+    loading.catch(() => this.artifacts.delete(label));
+    this.artifacts.set(label, loading);
+    if (this.artifacts.size > KEPT) this.artifacts.delete(this.artifacts.keys().next().value!);
+    return loading;
+  }
+
+  async findByDigest(digest: string): Promise<ModelArtifact> {
+    for (const loading of this.artifacts.values()) {
+      const artifact = await loading.catch(() => undefined);
+      if (artifact?.manifest.digest === digest) return artifact;
+    }
+    const manifest = (await this.registry.list()).find((m) => m.digest === digest);
+    if (manifest === undefined)
+      throw new RiverrunError(
+        'MODEL_NOT_FOUND',
+        `stored states were made with the model of digest ${digest.slice(0, 12)}, which is not in the registry: import it again`,
+      );
+    return this.load(manifest);
+  }
+}

@@ -1,0 +1,222 @@
+/** Membership in the consumer group: join, heartbeats, rejoin, leave. Kept apart from reading and from transactions, with connections of its own, because a
+ *  JoinGroup may wait for seconds and a broker answers the requests of one connection in order.
+ *
+ *  kafkajs' own consumer is not used: it hides the generation that KIP-447 fences by, sends heartbeats between fetches only, and moves committed offsets by itself. */
+import { createRequire } from 'node:module';
+import { errorMessage } from '#domain/errors';
+import type { Logger } from '#domain/ports';
+import { assignPartitions, type MemberView, type TopicPartition } from './assign-partitions.js';
+import { kafkaErrorType, type Broker, type Cluster } from './kafkajs.js';
+
+const { MemberMetadata, MemberAssignment } = createRequire(import.meta.url)(
+  'kafkajs/src/consumer/assignerProtocol.js',
+) as {
+  MemberMetadata: {
+    encode(o: { version: number; topics: readonly string[]; userData: Buffer }): Buffer;
+    decode(bytes: Buffer): { topics: string[]; userData: Buffer };
+  };
+  MemberAssignment: {
+    encode(o: { version: number; assignment: Record<string, number[]> }): Buffer;
+    decode(bytes: Buffer): { assignment: Record<string, number[]> } | null;
+  };
+};
+
+export interface Assignment {
+  readonly memberId: string;
+  readonly generation: number;
+  readonly partitions: readonly TopicPartition[];
+  /** True if this member was in the group in the generation before: nobody else can have read, since then, what it goes on reading. */
+  readonly continues: boolean;
+}
+
+export interface GroupMemberOptions {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly sessionTimeoutMs: number;
+  readonly logger: Logger;
+  /** The member this instance was before it died: sent away first, so that nobody waits for it. */
+  readonly formerMemberId?: string | undefined;
+}
+
+export interface GroupMemberEvents {
+  /** After the first heartbeat that the coordinator accepted in the new generation. */
+  assigned(assignment: Assignment): void;
+  /** Before the member rejoins: finish or give up what is open. */
+  rejoining(): Promise<void>;
+  /** The group went on without this member: nothing it had is its own any more. */
+  lost(): void;
+  joined(memberId: string): void;
+  problem(error: unknown): void;
+}
+
+const PROTOCOL = 'riverrun-sticky';
+const RETRY_MS = { first: 100, most: 3000 };
+
+export class GroupMember {
+  private memberId = '';
+  private generation = -1;
+  private owned: readonly TopicPartition[] = [];
+  private stopped = false;
+  private wake: (() => void) | undefined;
+  private running: Promise<void> = Promise.resolve();
+  private coordinator: Broker | undefined;
+
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly options: GroupMemberOptions,
+    private readonly events: GroupMemberEvents,
+  ) {}
+
+  start(): void {
+    this.running = this.run();
+  }
+
+  /** Leaves the group, so that its partitions move at once. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.wake?.();
+    // A JoinGroup under way may wait for others: leaving ends it.
+    await Promise.race([this.running, new Promise((resolve) => setTimeout(resolve, 300))]);
+    if (this.memberId !== '') await this.leave(this.memberId);
+  }
+
+  private async run(): Promise<void> {
+    const { formerMemberId } = this.options;
+    if (formerMemberId !== undefined) await this.leave(formerMemberId);
+    let retry = RETRY_MS.first;
+    while (!this.stopped) {
+      try {
+        await this.join();
+        retry = RETRY_MS.first;
+        await this.stay();
+        if (!this.stopped) await this.events.rejoining();
+      } catch (error) {
+        const type = kafkaErrorType(error);
+        // Expected in a rebalance; everything else is told.
+        if (type === 'REBALANCE_IN_PROGRESS') continue;
+        if (type === 'UNKNOWN_MEMBER_ID' || type === 'ILLEGAL_GENERATION' || type === 'FENCED_INSTANCE_ID') {
+          this.forget();
+          continue;
+        }
+        this.coordinator = undefined;
+        this.events.problem(error);
+        this.options.logger.warn('the consumer group cannot be reached', { error: errorMessage(error), type });
+        await this.sleep(retry);
+        retry = Math.min(2 * retry, RETRY_MS.most);
+      }
+    }
+  }
+
+  private async join(): Promise<void> {
+    const { groupId, sessionTimeoutMs, topics } = this.options;
+    const coordinator = await this.find();
+    const userData = Buffer.from(JSON.stringify({ generation: this.generation, owned: this.owned }));
+    const joined = await coordinator.joinGroup({
+      groupId,
+      sessionTimeout: sessionTimeoutMs,
+      rebalanceTimeout: Math.max(sessionTimeoutMs, 10_000),
+      memberId: this.memberId,
+      groupProtocols: [{ name: PROTOCOL, metadata: MemberMetadata.encode({ version: 1, topics, userData }) }],
+    });
+    const { memberId, generationId } = joined;
+    const continues = memberId === this.memberId && generationId === this.generation + 1;
+    if (memberId !== this.memberId) this.events.joined(memberId);
+    this.memberId = memberId;
+    const groupAssignment = joined.leaderId === memberId ? await this.assign(joined.members) : [];
+    const { memberAssignment } = await coordinator.syncGroup({
+      groupId,
+      generationId,
+      memberId,
+      groupAssignment,
+    });
+    const { assignment } = MemberAssignment.decode(memberAssignment) ?? { assignment: {} };
+    this.generation = generationId;
+    this.owned = Object.entries(assignment).flatMap(([topic, partitions]) =>
+      partitions.map((partition) => ({ topic, partition })),
+    );
+    // A process that slept through its session must not act on what it was once given.
+    await this.heartbeat();
+    this.events.assigned({ memberId, generation: generationId, partitions: this.owned, continues });
+  }
+
+  /** Heartbeats until the group rebalances (returns), throws this member out (throws), or the member stops. */
+  private async stay(): Promise<void> {
+    const interval = Math.min(1000, this.options.sessionTimeoutMs / 5);
+    while (!this.stopped) {
+      await this.sleep(interval);
+      if (this.stopped) return;
+      try {
+        await this.heartbeat();
+      } catch (error) {
+        if (kafkaErrorType(error) === 'REBALANCE_IN_PROGRESS') return;
+        throw error;
+      }
+    }
+  }
+
+  private async heartbeat(): Promise<void> {
+    const { groupId } = this.options;
+    const coordinator = await this.find();
+    await coordinator.heartbeat({ groupId, groupGenerationId: this.generation, memberId: this.memberId });
+  }
+
+  private async assign(
+    members: readonly { memberId: string; memberMetadata: Buffer }[],
+  ): Promise<{ memberId: string; memberAssignment: Buffer }[]> {
+    await this.cluster.addMultipleTargetTopics(this.options.topics);
+    await this.cluster.refreshMetadata();
+    const counts = new Map(
+      this.options.topics.map((topic) => [topic, this.cluster.findTopicPartitionMetadata(topic).length]),
+    );
+    const views = members.map(({ memberId, memberMetadata }) => viewOf(memberId, memberMetadata));
+    return [...assignPartitions(views, counts)].map(([memberId, partitions]) => {
+      const assignment: Record<string, number[]> = {};
+      for (const { topic, partition } of partitions) (assignment[topic] ??= []).push(partition);
+      return { memberId, memberAssignment: MemberAssignment.encode({ version: 1, assignment }) };
+    });
+  }
+
+  private async find(): Promise<Broker> {
+    return (this.coordinator ??= await this.cluster.findGroupCoordinator({ groupId: this.options.groupId }));
+  }
+
+  private async leave(memberId: string): Promise<void> {
+    try {
+      const coordinator = await this.find();
+      await coordinator.leaveGroup({ groupId: this.options.groupId, memberId });
+    } catch (error) {
+      // It goes by its session's time-out, then.
+      this.options.logger.debug('leaving the group failed', { error: errorMessage(error) });
+    }
+  }
+
+  private forget(): void {
+    this.memberId = '';
+    this.generation = -1;
+    this.owned = [];
+    this.events.lost();
+  }
+
+  private sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.wake = done;
+    });
+  }
+}
+
+/** A member that says nothing of what it had, had nothing. */
+function viewOf(memberId: string, metadata: Buffer): MemberView {
+  try {
+    const { userData } = MemberMetadata.decode(metadata);
+    const { generation, owned } = JSON.parse(userData.toString()) as MemberView;
+    return { memberId, generation, owned };
+  } catch {
+    return { memberId, generation: -1, owned: [] };
+  }
+}

@@ -1,0 +1,210 @@
+/** What a new owner of a partition does before it reads or writes there (docs/adr/0006): end what the former owner left open, read the committed offset once
+ *  nothing is pending, check that log and offset belong together, and put its own name to the offset. */
+import { RiverrunError } from '#domain/errors';
+import type { Logger } from '#domain/ports';
+import type { Assignment } from './group-member.js';
+import type { TopicPartition } from './assign-partitions.js';
+import { decodeMetadata, encodeMetadata, fingerprint, type CommitMetadata } from './commit-metadata.js';
+import { kafkaErrorType, send, type Broker, type Cluster } from './kafkajs.js';
+import { codedError } from './transactional-producer.js';
+import { describeTransaction, offsetFetch, type CommittedOffset } from './requests.js';
+import { decodeFetchResponse, encodeFetchRequest } from './codec/fetch-response.js';
+import type { KafkaCodec } from './codec/codec.js';
+
+export interface TakeoverOptions {
+  readonly groupId: string;
+  readonly transactionalId: string;
+  readonly from: 'earliest' | 'latest';
+  /** Topics that outcomes are written to: where a former owner's transaction would hold readers back. */
+  readonly outputs: readonly string[];
+  readonly codec: KafkaCodec;
+  readonly logger: Logger;
+}
+
+export interface TakenOver {
+  readonly start: number;
+  readonly committed: number;
+  readonly end: number;
+  readonly base: number;
+  readonly partitions: number;
+}
+
+const EARLIEST = -2;
+const LATEST = -1;
+const UNSTABLE = 88;
+const STABLE_WITHIN_MS = 20_000;
+
+export class Takeover {
+  private readonly fences = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly options: TakeoverOptions,
+  ) {}
+
+  async take(part: TopicPartition, member: Assignment): Promise<TakenOver> {
+    const { transactionalId, from } = this.options;
+    const committed = await this.stableOffset(part);
+    const [start, end] = await Promise.all([this.edge(part, EARLIEST), this.edge(part, LATEST)]);
+    const partitions = this.cluster.findTopicPartitionMetadata(part.topic).length;
+    const before = committed.offset < 0 ? undefined : decodeMetadata(committed.metadata);
+    if (before === undefined) {
+      // Somebody else's offset under our group id is a place to begin at, and no more than that.
+      const base = committed.offset >= 0 ? committed.offset : from === 'earliest' ? start : end;
+      await this.claim(part, base, { t: transactionalId, b: base, n: partitions }, member);
+      return { start: Math.max(start, base), committed: base, end, base, partitions };
+    }
+    await this.check(part, committed.offset, before, { start, end, partitions });
+    if (before.t !== transactionalId)
+      await this.claim(part, committed.offset, { ...before, t: transactionalId }, member);
+    return { start: Math.max(start, before.b), committed: committed.offset, end, base: before.b, partitions };
+  }
+
+  /** The committed offset, read while no transaction has one pending. */
+  private async stableOffset(part: TopicPartition): Promise<CommittedOffset> {
+    const began = performance.now();
+    for (let pause = 2; ; pause = Math.min(2 * pause, 100)) {
+      const seen = await this.fetchOffset(part, false);
+      const owner = decodeMetadata(seen.metadata)?.t;
+      if (owner !== undefined && owner !== this.options.transactionalId) await this.endTransactionOf(owner, part);
+      const stable = await this.fetchOffset(part, true);
+      if (stable.errorCode === 0) {
+        // Somebody may have committed, and claimed, between the two looks.
+        if (decodeMetadata(stable.metadata)?.t === owner) return stable;
+      } else if (stable.errorCode !== UNSTABLE) throw codedError(`OffsetFetch of ${part.topic}/${part.partition}`, stable.errorCode);
+      if (performance.now() - began > STABLE_WITHIN_MS)
+        throw new RiverrunError(
+          'KAFKA_UNSTABLE',
+          `the committed offset of ${part.topic}/${part.partition} has been pending in another transaction for ${STABLE_WITHIN_MS / 1000} s`,
+        );
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+
+  /** Aborts the former owner's transaction if it has written to our outputs: its records would hold read_committed readers back until its time-out. A living
+   *  instance that gave the partition away in order has none such open. */
+  private async endTransactionOf(owner: string, { partition }: TopicPartition): Promise<void> {
+    const coordinator = await this.cluster.findGroupCoordinator({ groupId: owner, coordinatorType: 1 });
+    const { errorCode, state, partitions } = await send(coordinator, describeTransaction(owner));
+    if (errorCode !== 0 || state !== 'Ongoing') return;
+    const { outputs } = this.options;
+    if (!partitions.some((t) => outputs.includes(t.topic) && t.partitions.includes(partition))) return;
+    let fence = this.fences.get(owner);
+    if (fence === undefined) {
+      this.options.logger.info('ending a transaction that a former owner left open', { transactionalId: owner });
+      fence = this.fence(coordinator, owner).finally(() => this.fences.delete(owner));
+      this.fences.set(owner, fence);
+    }
+    await fence;
+  }
+
+  private async fence(coordinator: Broker, owner: string): Promise<void> {
+    for (let tries = 0; ; tries++)
+      try {
+        await coordinator.initProducerId({ transactionalId: owner, transactionTimeout: 10_000 });
+        return;
+      } catch (error) {
+        if (kafkaErrorType(error) !== 'CONCURRENT_TRANSACTIONS' || tries > 200) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+  }
+
+  private async fetchOffset({ topic, partition }: TopicPartition, stable: boolean): Promise<CommittedOffset> {
+    const { groupId } = this.options;
+    const coordinator = await this.cluster.findGroupCoordinator({ groupId });
+    const { errorCode, offsets } = await send(
+      coordinator,
+      offsetFetch(groupId, [{ topic, partitions: [partition] }], stable),
+    );
+    if (errorCode !== 0) throw codedError('OffsetFetch', errorCode);
+    return offsets[0];
+  }
+
+  /** Refused by the coordinator unless member and generation are the present ones: I1. */
+  private async claim(part: TopicPartition, offset: number, metadata: CommitMetadata, member: Assignment): Promise<void> {
+    const { groupId } = this.options;
+    const coordinator = await this.cluster.findGroupCoordinator({ groupId });
+    await coordinator.offsetCommit({
+      groupId,
+      groupGenerationId: member.generation,
+      memberId: member.memberId,
+      topics: [
+        {
+          topic: part.topic,
+          partitions: [{ partition: part.partition, offset: String(offset), metadata: encodeMetadata(metadata) }],
+        },
+      ],
+    });
+  }
+
+  private async edge({ topic, partition }: TopicPartition, timestamp: number): Promise<number> {
+    const { responses } = await (
+      await this.leader({ topic, partition })
+    ).listOffsets({ isolationLevel: 1, topics: [{ topic, partitions: [{ partition, timestamp }] }] });
+    return Number(responses[0].partitions[0].offset);
+  }
+
+  private async leader({ topic, partition }: TopicPartition): Promise<Broker> {
+    await this.cluster.addMultipleTargetTopics([topic]);
+    const leader = this.cluster.findTopicPartitionMetadata(topic).find((p) => p.partitionId === partition)?.leader;
+    if (leader === undefined) throw new RiverrunError('KAFKA_TOPIC', `topic ${topic} has no partition ${partition}`);
+    return this.cluster.findBroker({ nodeId: leader });
+  }
+
+  private async check(
+    part: TopicPartition,
+    committed: number,
+    before: CommitMetadata,
+    { start, end, partitions }: { start: number; end: number; partitions: number },
+  ): Promise<void> {
+    const name = `${part.topic}/${part.partition}`;
+    const reset = `riverrun state reset --topic ${part.topic} --partition ${part.partition} --from OFFSET`;
+    if (partitions !== before.n)
+      throw new RiverrunError(
+        'PARTITION_COUNT',
+        `topic ${part.topic} had ${before.n} partitions and has ${partitions}: keys have moved to other partitions than their states; stop all instances and run: riverrun repartition`,
+      );
+    if (committed > end)
+      throw new RiverrunError(
+        'TOPIC_RECREATED',
+        `outcomes of ${name} are committed up to ${committed}, but the log ends at ${end}: the topic was deleted and made anew; to begin again there: ${reset}`,
+      );
+    if (committed < start)
+      throw new RiverrunError(
+        'LOG_START',
+        `records ${committed} to ${start - 1} of ${name} were deleted before they were processed; to go on behind the gap: ${reset}`,
+      );
+    if (before.crc === undefined || committed - 1 < start) return;
+    const last = await this.fingerprintAt(part, committed - 1);
+    if (last !== undefined && (last.ts !== before.ts || last.crc !== before.crc))
+      throw new RiverrunError(
+        'TOPIC_RECREATED',
+        `record ${committed - 1} of ${name} is not the one whose outcome was committed: the topic was deleted and made anew; to begin again there: ${reset}`,
+      );
+  }
+
+  /** undefined where compaction has taken the record away. */
+  private async fingerprintAt(
+    { topic, partition }: TopicPartition,
+    offset: number,
+  ): Promise<{ ts: number; crc: number } | undefined> {
+    const broker = await this.leader({ topic, partition });
+    const { partitions } = await send(broker, {
+      apiKey: 1,
+      apiVersion: 11,
+      apiName: 'Fetch',
+      body: encodeFetchRequest({
+        maxWaitMs: 100,
+        minBytes: 1,
+        maxBytes: 1 << 20,
+        isolationLevel: 1,
+        topics: [{ topic, partitions: [{ partition, fetchOffset: offset, maxBytes: 1 << 16 }] }],
+      }),
+      decode: decodeFetchResponse,
+    });
+    const [fetched] = partitions;
+    if (fetched.errorCode !== 0) throw codedError(`Fetch of ${topic}/${partition}`, fetched.errorCode);
+    const { batch } = await this.options.codec.readRecords(fetched, offset, 'read_committed');
+    return batch !== undefined && batch.offsets[0] === offset ? fingerprint(batch, 0) : undefined;
+  }
+}
