@@ -30,7 +30,7 @@ export default {
         room('rnn'),
         room('domain'),
         NODE,
-        npm('kafkajs', 'ioredis', 'h5wasm', 'yauzl', '@types/yauzl', 'luxon', '@types/luxon', '@types/node'),
+        npm('kafkajs', 'fzstd', 'ioredis', 'h5wasm', 'yauzl', '@types/yauzl', 'luxon', '@types/luxon', '@types/node'),
       ]),
     ),
     {
@@ -61,7 +61,7 @@ export default {
       name: 'clients-in-their-adapters-only',
       severity: 'error',
       from: { path: '^(apps|libs)/', pathNot: '^libs/adapters/' },
-      to: { path: 'node_modules/(kafkajs|ioredis|h5wasm|yauzl)/' },
+      to: { path: 'node_modules/(kafkajs|fzstd|ioredis|h5wasm|yauzl)/' },
     },
   ],
   options: {
