@@ -116,7 +116,7 @@ export class Fetcher {
         maxWaitMs,
         minBytes: 1,
         maxBytes: RESPONSE_BYTES,
-        isolationLevel: 1,
+        isolation: 'read_committed',
         topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
       }),
       decode: decodeFetchResponse,

@@ -197,7 +197,7 @@ export class Takeover {
         maxWaitMs: 100,
         minBytes: 1,
         maxBytes: 1 << 20,
-        isolationLevel: 1,
+        isolation: 'read_committed',
         topics: [{ topic, partitions: [{ partition, fetchOffset: offset, maxBytes: 1 << 16 }] }],
       }),
       decode: decodeFetchResponse,
