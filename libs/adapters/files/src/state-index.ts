@@ -35,6 +35,12 @@ export class StateIndex {
     return this.byId.get(id);
   }
 
+  /** The id's handle if it has a state, else -1. */
+  stored(id: string): number {
+    const handle = this.byId.get(id) ?? -1;
+    return handle >= 0 && this.place(handle) >= 0 ? handle : -1;
+  }
+
   /** The id's handle, a fresh one if it has none. */
   handle(id: string): number {
     const known = this.byId.get(id);
