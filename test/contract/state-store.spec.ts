@@ -124,6 +124,24 @@ describe.each(STORES)('state store: $name', ({ create }) => {
     });
   });
 
+  it('gives no handle, where only stored streams are asked for, to an id without a state', async () => {
+    const store = subject().value;
+    await store.open();
+    const state = { length: 1, fill: 5 };
+    await store.commit(changesOf(undefined, mark(1), [{ id: 'a', state }]));
+    const { handles } = await store.load(['a']);
+    await store.load(['ghost']);
+    for (const ghost of ['ghost', 'another'])
+      expect(await store.load([ghost, 'a'], { storedOnly: true })).toEqual({
+        handles: Int32Array.of(-1, handles[0]),
+        states: [undefined, Uint8Array.of(5)],
+      });
+    await store.commit(changesOf(mark(1), mark(2), [{ id: 'a', state: null }]));
+    expect((await store.load(['a'], { storedOnly: true })).handles).toEqual(Int32Array.of(-1));
+    await store.commit(changesOf(mark(2), mark(3), [{ id: 'ghost', state, handle: -1 }]));
+    expect((await store.load(['ghost'], { storedOnly: true })).states).toEqual([Uint8Array.of(5)]);
+  });
+
   it('lets the caller use its arrays again after a commit', async () => {
     const store = subject().value;
     await store.open();

@@ -55,8 +55,9 @@ export interface Watermark {
 export interface StateStore {
   /** The stored watermark, or undefined in a fresh store. */
   open(): Promise<Watermark | undefined>;
-  /** Stored bytes by stream. The handle is the store's own short name for the stream (any integer >= 0, stable while the store is open): hand it back in `commit`. */
-  load(ids: readonly string[]): Promise<LoadedStates>;
+  /** Stored bytes by stream. The handle is the store's own short name for the stream (any integer >= 0, stable while the store is open): hand it back in `commit`.
+   *  With `storedOnly`, an id without a stored state gets handle -1 and leaves nothing behind: for ids that somebody merely asks about. */
+  load(ids: readonly string[], options?: { readonly storedOnly?: boolean }): Promise<LoadedStates>;
   /** Writes states, window segments and the watermark in one atomic step. RiverrunError WATERMARK_MISMATCH, and nothing written, unless the
    *  stored watermark equals `expected`. The arrays may be reused once the promise resolves. */
   commit(changes: StateChanges): Promise<void>;

@@ -300,7 +300,7 @@ export class Pipeline {
     const { core } = this;
     const slot = core.table.find(id);
     if (slot >= 0) return slot;
-    const { handles, states } = await core.ports.states.load([id]);
+    const { handles, states } = await core.ports.states.load([id], { storedOnly: true });
     if (states[0] === undefined) return -1;
     if (!core.table.makeRoom(1, () => false)) await save(core);
     if (!core.table.makeRoom(1, () => false)) return -1;

@@ -3,27 +3,14 @@ const BITS = 16;
 const SIZE = 1 << BITS;
 const MASK = SIZE - 1;
 
-export class ChunkedFloats {
-  private readonly chunks: Float64Array[] = [];
+export class Chunked {
+  private readonly chunks: (Float64Array | Int32Array)[] = [];
 
-  constructor(private readonly empty: number) {}
-
-  get(i: number): number {
-    const chunk = this.chunks[i >>> BITS];
-    return chunk === undefined ? this.empty : chunk[i & MASK];
-  }
-
-  set(i: number, value: number): void {
-    const k = i >>> BITS;
-    while (this.chunks.length <= k) this.chunks.push(new Float64Array(SIZE).fill(this.empty));
-    this.chunks[k][i & MASK] = value;
-  }
-}
-
-export class ChunkedInts {
-  private readonly chunks: Int32Array[] = [];
-
-  constructor(private readonly empty: number) {}
+  /** `ArrayType` says what numbers it holds; `empty` is what is read where none was set. */
+  constructor(
+    private readonly ArrayType: Float64ArrayConstructor | Int32ArrayConstructor,
+    private readonly empty: number,
+  ) {}
 
   get(i: number): number {
     const chunk = this.chunks[i >>> BITS];
@@ -32,7 +19,7 @@ export class ChunkedInts {
 
   set(i: number, value: number): void {
     const k = i >>> BITS;
-    while (this.chunks.length <= k) this.chunks.push(new Int32Array(SIZE).fill(this.empty));
+    while (this.chunks.length <= k) this.chunks.push(new this.ArrayType(SIZE).fill(this.empty));
     this.chunks[k][i & MASK] = value;
   }
 }

@@ -61,15 +61,15 @@ export class FileStateStore implements StateStore, WindowStore {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- a refusal must be a rejected promise
-  async load(ids: readonly string[]): Promise<LoadedStates> {
+  async load(ids: readonly string[], { storedOnly = false } = {}): Promise<LoadedStates> {
     this.mustBeOpen();
     const { index } = this;
-    const handles = Int32Array.from(ids, (id) => index.handle(id));
+    const handles = Int32Array.from(ids, (id) => (storedOnly ? index.stored(id) : index.handle(id)));
     const known: number[] = [];
     const offsets: number[] = [];
     let size = 0;
     handles.forEach((handle, i) => {
-      if (index.place(handle) < 0) return;
+      if (handle < 0 || index.place(handle) < 0) return;
       known.push(i);
       offsets.push(size);
       size += padded(index.length(handle));

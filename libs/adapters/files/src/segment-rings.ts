@@ -1,14 +1,14 @@
 /** Where each stream's youngest window segments lie. Memory is touched only for streams that have some. */
-import { ChunkedFloats, ChunkedInts } from './chunked.js';
+import { Chunked } from './chunked.js';
 
 /** Rings are allotted in slabs of so many. */
 const SLAB = 1024;
 
 export class SegmentRings {
-  private readonly ringOf = new ChunkedInts(-1);
+  private readonly ringOf = new Chunked(Int32Array, -1);
   private readonly slabs: Float64Array[] = [];
   /** By ring: the sequence number after the stream's youngest segment. */
-  private readonly nextOf = new ChunkedFloats(0);
+  private readonly nextOf = new Chunked(Float64Array, 0);
   private readonly free: number[] = [];
   private rings = 0;
 

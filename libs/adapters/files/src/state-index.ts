@@ -1,6 +1,6 @@
 /** Which streams there are, under which handle, and where the newest state and segments of each lie. A place is a file's slot times 2^32 plus a position.
  *  Also counts each file's live bytes, so that compaction knows what is worth it. */
-import { ChunkedFloats, ChunkedInts } from './chunked.js';
+import { Chunked } from './chunked.js';
 import { SegmentRings } from './segment-rings.js';
 
 const FILE = 2 ** 32;
@@ -19,8 +19,8 @@ export class StateIndex {
   liveBytes = 0;
   streams = 0;
   private readonly byId = new Map<string, number>();
-  private readonly places = new ChunkedFloats(-1);
-  private readonly lengths = new ChunkedInts(0);
+  private readonly places = new Chunked(Float64Array, -1);
+  private readonly lengths = new Chunked(Int32Array, 0);
   private readonly rings: SegmentRings;
   private free: number[] = [];
 
@@ -33,6 +33,12 @@ export class StateIndex {
 
   find(id: string): number | undefined {
     return this.byId.get(id);
+  }
+
+  /** The id's handle if it has a state, else -1. */
+  stored(id: string): number {
+    const handle = this.byId.get(id) ?? -1;
+    return handle >= 0 && this.place(handle) >= 0 ? handle : -1;
   }
 
   /** The id's handle, a fresh one if it has none. */

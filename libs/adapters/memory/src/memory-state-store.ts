@@ -20,6 +20,8 @@ interface Entry {
   segments: Float64Array[];
 }
 
+const NO_ENTRY: Entry = { handle: -1, state: undefined, segments: [] };
+
 export class MemoryStateStore implements StateStore, WindowStore {
   private readonly entries = new Map<string, Entry>();
   private watermark: Watermark | undefined;
@@ -31,8 +33,8 @@ export class MemoryStateStore implements StateStore, WindowStore {
     return Promise.resolve(this.watermark);
   }
 
-  load(ids: readonly string[]): Promise<LoadedStates> {
-    const entries = ids.map((id) => this.entry(id));
+  load(ids: readonly string[], { storedOnly = false } = {}): Promise<LoadedStates> {
+    const entries = ids.map((id) => (storedOnly ? this.stored(id) : this.entry(id)));
     return Promise.resolve({ handles: Int32Array.from(entries, (e) => e.handle), states: entries.map((e) => e.state) });
   }
 
@@ -85,6 +87,11 @@ export class MemoryStateStore implements StateStore, WindowStore {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  private stored(id: string): Entry {
+    const entry = this.entries.get(id);
+    return entry?.state === undefined ? NO_ENTRY : entry;
   }
 
   private entry(id: string): Entry {
