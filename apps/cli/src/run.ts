@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '#config/config-error';
 import { errorMessage, RiverrunError } from '#domain/errors';
+import { closeConnections } from './connections.js';
 import { COMMANDS } from './commands/index.js';
 import { EXIT, UsageError } from './exit-codes.js';
 import { oneLine, printError } from './output.js';
@@ -16,6 +17,8 @@ export async function run(args: readonly string[]): Promise<number | undefined> 
     return code;
   } catch (error) {
     return report(error);
+  } finally {
+    await closeConnections();
   }
 }
 

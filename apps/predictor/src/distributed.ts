@@ -1,8 +1,9 @@
 /** Composes the distributed service: ticks and outcomes in Kafka, states and models in Redis, a pipeline service for each partition the group gives this instance. */
 import type { Config } from '#config/config';
+import { kafkaConnection, redisConnection, topicNames } from '#config/connections';
 import { RiverrunError } from '#domain/errors';
 import { SEGMENT_ROWS, type Logger, type ModelRegistry, type StateStore, type WindowStore } from '#domain/ports';
-import { KafkaPartitions, type KafkaPartitionsOptions } from '#adapters/kafka/kafka-partitions';
+import { KafkaPartitions } from '#adapters/kafka/kafka-partitions';
 import type { KafkaTickLog } from '#adapters/kafka/kafka-tick-log';
 import { connectRedis, type RedisClient } from '#adapters/redis/redis-client';
 import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
@@ -13,7 +14,6 @@ import { ModelCache } from './model-cache.js';
 import { PipelineService } from './pipeline-service.js';
 import type { Running, ServiceObserver } from './running.js';
 import { Services } from './services.js';
-import { kafkaOptions, redisOptions } from './connections.js';
 import type { Metrics } from '#telemetry/metrics';
 
 /** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
@@ -73,13 +73,27 @@ export class Distributed implements Running {
 
   private async connect(): Promise<void> {
     const { config, logger } = this;
-    const redis = await this.retrying(() => connectRedis(redisOptions(config, this.metrics)));
+    const redis = await this.retrying(() =>
+      connectRedis({
+        ...redisConnection(config),
+        onCommand: (name, seconds) => this.metrics.redisCommand(name, seconds),
+      }),
+    );
     if (redis === undefined) return;
     this.redis = redis;
     for (const warning of redis.warnings) logger.warn(warning);
     const registry = new RedisModelRegistry(redis, { app: config.app });
     this.models = { registry, cache: new ModelCache(registry) };
-    const options: KafkaPartitionsOptions = kafkaOptions(config, logger);
+    const options = {
+      connection: kafkaConnection(config),
+      app: config.app,
+      topics: topicNames(config),
+      delivery: config.delivery,
+      from: config.from,
+      sessionTimeoutMs: config.sessionTimeout,
+      codec: config.kafkaCodec,
+      logger,
+    };
     this.partitions = await this.retrying(() =>
       KafkaPartitions.start(options, {
         assigned: (log, partitions) => this.assigned(log, partitions),
@@ -119,19 +133,14 @@ export class Distributed implements Running {
     const { cache } = this.models!;
     // An instance may come to read all partitions: each gets its share of the memory from the start.
     const bytes = bytesPerStream(spec.inputs.length) + 4 * TYPICAL_HIDDEN;
-    const pipeline = Pipeline.create(
-      spec,
-      { log, states, windows: states },
-      (digest) => cache.findByDigest(digest),
-      {
-        hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
-        maxBatch: config.maxBatch,
-        maxRecordBytes: config.maxRecordBytes,
-        nameTopic: spec.topics.length > 1,
-        delivery: config.delivery,
-        overlap: true,
-      },
-    );
+    const pipeline = Pipeline.create(spec, { log, states, windows: states }, (digest) => cache.findByDigest(digest), {
+      hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
+      maxBatch: config.maxBatch,
+      maxRecordBytes: config.maxRecordBytes,
+      nameTopic: spec.topics.length > 1,
+      delivery: config.delivery,
+      overlap: true,
+    });
     const close = (): Promise<void> => states.close();
     const label = `${spec.name} ${topic}/${partition}`;
     const service = new PipelineService(pipeline, log, cache, logger, close, undefined, label);

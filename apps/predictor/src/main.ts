@@ -74,9 +74,7 @@ async function main(): Promise<void> {
   }, FOLLOW_REGISTRY_MS);
   logger.info(`riverrun ${version} is at ${url}`, {
     kernel: selectImplementation(),
-    ...(distributed
-      ? { app: config.app, kafka: config.kafkaBrokers.join(',') }
-      : { dataDir: config.dataDir }),
+    ...(distributed ? { app: config.app, kafka: config.kafkaBrokers.join(',') } : { dataDir: config.dataDir }),
   });
 
   let stopping = false;

@@ -110,7 +110,11 @@ export class PipelineService {
   async stop(): Promise<void> {
     this.stopping = true;
     clearInterval(this.saveTimer);
-    for (let waited = 0; waited < DRAIN_MS && this.submissions?.idle === false && this.problem === undefined; waited += 10)
+    for (
+      let waited = 0;
+      waited < DRAIN_MS && this.submissions?.idle === false && this.problem === undefined;
+      waited += 10
+    )
       await new Promise((resolve) => setTimeout(resolve, 10));
     await this.log.close();
     await this.running;

@@ -56,7 +56,12 @@ export function defineMetrics(registry: Registry) {
     ),
     rebalances: counter('rebalances_total', 'Assignments of partitions by the consumer group.'),
     transactions: counter('transactions_total', 'Transactions, by how they ended.', 'outcome'),
-    redisCommands: histogram('redis_command_duration_seconds', 'Time from sending a command or script to its reply.', STAGE, 'command'),
+    redisCommands: histogram(
+      'redis_command_duration_seconds',
+      'Time from sending a command or script to its reply.',
+      STAGE,
+      'command',
+    ),
     modelInfo: gauge('model_info', 'The models in use; always 1.', 'name', 'version', 'role'),
     modelSwaps: counter('model_swaps_total', 'Models replaced while serving.'),
     trainingAttempts: counter('training_attempts_total', 'Trainings, by how they ended.', 'outcome'),

@@ -28,7 +28,7 @@ export const addModelAliases: AddCommand = (model, done) => {
       .addHelpText('after', examples(`riverrun model ${command} lstm@1`))
       .action(async (name: NamedModel, options: Common) => {
         const config = settings();
-        const registry = openRegistry(config);
+        const registry = await openRegistry(config);
         const pipeline = pipelineOf(config, options.pipeline);
         const { manifest } = await registry.load(name);
         checkFit(manifest, pipeline);
@@ -44,7 +44,7 @@ export const addModelAliases: AddCommand = (model, done) => {
     .addHelpText('after', examples('riverrun model rollback'))
     .action(async (name: string | undefined, options: Common) => {
       const config = settings();
-      const registry = openRegistry(config);
+      const registry = await openRegistry(config);
       const pipeline = pipelineOf(config, options.pipeline).name;
       const { champion, previous } = await registry.aliases(pipeline);
       if (champion === undefined || previous === undefined || (name !== undefined && champion.name !== name))

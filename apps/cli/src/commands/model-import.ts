@@ -48,7 +48,7 @@ export const addModelImport: AddCommand = (model, done) => {
     )
     .action(async (file: string, options: Options) => {
       const config = settings();
-      const registry = openRegistry(config);
+      const registry = await openRegistry(config);
       const { draft, weights } = await readModel(file, options);
       const pipeline = pipelineOf(config, options.pipeline);
       const manifest = await registry.publish(draft, weights);

@@ -23,7 +23,7 @@ export const addModelViews: AddCommand = (model, done) => {
     .addHelpText('after', examples('riverrun model ls', 'riverrun model ls --json | jq .pipelines'))
     .action(async ({ json }: Json) => {
       const config = settings();
-      const registry = openRegistry(config);
+      const registry = await openRegistry(config);
       const aliases = await Promise.all(
         config.pipelines.map(async ({ name }) => ({ name, ...(await registry.aliases(name)) })),
       );
@@ -38,7 +38,7 @@ export const addModelViews: AddCommand = (model, done) => {
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples('riverrun model show lstm@1'))
     .action(async (name: NamedModel, { json }: Json) => {
-      const view = describeModel((await openRegistry(settings()).load(name)).manifest);
+      const view = describeModel((await (await openRegistry(settings())).load(name)).manifest);
       await (json === true ? printJson(view.json) : print(view.text));
       done(EXIT.ok);
     });
@@ -52,7 +52,7 @@ export const addModelViews: AddCommand = (model, done) => {
     .action(async (name: NamedModel, file: string, { json }: Json) => {
       if (!file.toLowerCase().endsWith('.json'))
         throw new UsageError(`${file}: the file's name has to end in .json, so that import knows it`);
-      const artifact = await openRegistry(settings()).load(name);
+      const artifact = await (await openRegistry(settings())).load(name);
       try {
         await writeFile(file, encodeModelFile(artifact));
       } catch (error) {

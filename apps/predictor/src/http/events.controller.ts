@@ -24,19 +24,19 @@ export class EventsController {
   @ApiProduces('text/event-stream')
   predictions(@Req() request: Request, @Res() response: Response, @Query('stream') stream?: string): void {
     const stop = this.services.onOutcomes(({ outcomes }) => {
-        let text = '';
-        for (let i = 0; i < outcomes.records.count; i++) {
-          if (outcomes.kinds[i] !== OutcomeKind.prediction) continue;
-          if (stream !== undefined && outcomes.columns.stream[i] !== stream) continue;
-          const json = Buffer.from(
-            outcomes.bytes.buffer,
-            outcomes.bytes.byteOffset + outcomes.start[i],
-            outcomes.end[i] - outcomes.start[i],
-          );
-          text += `id: ${outcomes.records.offsets[i]}\nevent: prediction\ndata: ${json.toString()}\n\n`;
-        }
-        if (text !== '') events.send(text);
-      });
+      let text = '';
+      for (let i = 0; i < outcomes.records.count; i++) {
+        if (outcomes.kinds[i] !== OutcomeKind.prediction) continue;
+        if (stream !== undefined && outcomes.columns.stream[i] !== stream) continue;
+        const json = Buffer.from(
+          outcomes.bytes.buffer,
+          outcomes.bytes.byteOffset + outcomes.start[i],
+          outcomes.end[i] - outcomes.start[i],
+        );
+        text += `id: ${outcomes.records.offsets[i]}\nevent: prediction\ndata: ${json.toString()}\n\n`;
+      }
+      if (text !== '') events.send(text);
+    });
     const events = new EventStream(request, response, stop);
   }
 

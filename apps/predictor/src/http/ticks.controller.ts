@@ -43,9 +43,9 @@ export class TicksController {
   @ApiResponse({ status: 422, description: 'the one tick was dead-lettered: problem+json with its code' })
   async publish(@Req() request: Request, @Res() response: Response, @Query('topic') topic?: string): Promise<void> {
     if (!isSameOrigin(request)) throw new RiverrunError('FORBIDDEN', 'ticks are not taken from pages of other sites');
-    const service =
-      this.services.all.find((s) => topic === undefined || s.pipeline.spec.topics.includes(topic));
-    if (service === undefined) throw new RiverrunError('TOPIC_NOT_FOUND', `no pipeline here reads topic ${topic ?? ''}`);
+    const service = this.services.all.find((s) => topic === undefined || s.pipeline.spec.topics.includes(topic));
+    if (service === undefined)
+      throw new RiverrunError('TOPIC_NOT_FOUND', `no pipeline here reads topic ${topic ?? ''}`);
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const { kind, ranges } = splitBody(body, request.is('application/x-ndjson') !== false);
     const records = toRecords(body, ranges, topic ?? service.pipeline.spec.topics[0], Date.now());

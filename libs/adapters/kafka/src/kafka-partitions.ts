@@ -174,7 +174,13 @@ export class KafkaPartitions {
     this.logs.set(key, log);
     const { inputs } = this.options.topics;
     const partitions = inputs.map((topic) => this.clusters.data.findTopicPartitionMetadata(topic).length);
-    this.events.assigned(log, Math.max(1, partitions.reduce((sum, n) => sum + n, 0)));
+    this.events.assigned(
+      log,
+      Math.max(
+        1,
+        partitions.reduce((sum, n) => sum + n, 0),
+      ),
+    );
   }
 
   private drop(key: string, log: KafkaTickLog): void {

@@ -57,7 +57,8 @@ export class KafkaTickLog implements TickLog {
     await this.parts.sink.ready();
     const assignment = this.parts.assignment();
     const key = partitionKey(this.source);
-    if (assignment === undefined || !assignment.partitions.some((p) => partitionKey(p) === key)) throw revoked(this.source);
+    if (assignment === undefined || !assignment.partitions.some((p) => partitionKey(p) === key))
+      throw revoked(this.source);
     const taken = await this.parts.takeover.take(this.source, assignment);
     this.position = taken;
     this.committed = taken.committed;
@@ -87,7 +88,10 @@ export class KafkaTickLog implements TickLog {
     const { count, offsets } = records;
     if (count === 0) return;
     if (offsets[0] < this.committed)
-      throw new RiverrunError('LOG_RANGE', `outcomes begin at ${offsets[0]}, the log is committed up to ${this.committed}`);
+      throw new RiverrunError(
+        'LOG_RANGE',
+        `outcomes begin at ${offsets[0]}, the log is committed up to ${this.committed}`,
+      );
     const next = offsets[count - 1] + 1;
     const { codec, outputs, sink } = this.parts;
     this.last = { ...fingerprint(records, count - 1), ...(model !== null && { m: model }) };
@@ -130,7 +134,12 @@ export class KafkaTickLog implements TickLog {
   private requestFor(offset: number, records: CommitRequest['records']): CommitRequest {
     const { base, partitions } = this.position!;
     const metadata = encodeMetadata({ t: this.parts.sink.transactionalId, b: base, n: partitions, ...this.last });
-    return { source: this.source, isValid: () => this.stale === undefined, records, offset: { ...this.source, offset, metadata } };
+    return {
+      source: this.source,
+      isValid: () => this.stale === undefined,
+      records,
+      offset: { ...this.source, offset, metadata },
+    };
   }
 
   private mustBeCurrent(): void {

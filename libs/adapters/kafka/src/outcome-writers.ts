@@ -48,7 +48,12 @@ export function writeOutcomes(
   ];
 }
 
-function addDeadLetter(writer: BatchWriter, { records, deadLetters }: OutcomeBatch, i: number, truncated: boolean): void {
+function addDeadLetter(
+  writer: BatchWriter,
+  { records, deadLetters }: OutcomeBatch,
+  i: number,
+  truncated: boolean,
+): void {
   const { code, message } = deadLetters.get(i)!;
   const text = (value: string | number): Buffer => Buffer.from(String(value));
   const [offset, partition] = [text(records.offsets[i]), text(records.partition)];

@@ -71,7 +71,8 @@ export class Takeover {
       if (stable.errorCode === 0) {
         // Somebody may have committed, and claimed, between the two looks.
         if (decodeMetadata(stable.metadata)?.t === owner) return stable;
-      } else if (stable.errorCode !== UNSTABLE) throw codedError(`OffsetFetch of ${part.topic}/${part.partition}`, stable.errorCode);
+      } else if (stable.errorCode !== UNSTABLE)
+        throw codedError(`OffsetFetch of ${part.topic}/${part.partition}`, stable.errorCode);
       if (performance.now() - began > STABLE_WITHIN_MS)
         throw new RiverrunError(
           'KAFKA_UNSTABLE',
@@ -121,7 +122,12 @@ export class Takeover {
   }
 
   /** Refused by the coordinator unless member and generation are the present ones: I1. */
-  private async claim(part: TopicPartition, offset: number, metadata: CommitMetadata, member: Assignment): Promise<void> {
+  private async claim(
+    part: TopicPartition,
+    offset: number,
+    metadata: CommitMetadata,
+    member: Assignment,
+  ): Promise<void> {
     const { groupId } = this.options;
     const coordinator = await this.cluster.findGroupCoordinator({ groupId });
     await coordinator.offsetCommit({

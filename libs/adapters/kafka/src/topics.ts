@@ -1,5 +1,5 @@
 /** Makes the topics that are missing, and refuses those that cannot do: an output needs at least the partitions of its input, because an outcome goes to the partition its tick came from. */
-import { ConfigResourceTypes, type Admin, type ITopicConfig } from 'kafkajs';
+import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import { RiverrunError } from '#domain/errors';
 import type { Logger } from '#domain/ports';
 import { kafkaErrorType } from './kafkajs.js';
@@ -77,7 +77,7 @@ async function maxMessageBytes(admin: Admin, topic: string): Promise<number> {
   try {
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['max.message.bytes'] }],
+      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['max.message.bytes'] }],
     });
     const value = Number(resources[0]?.configEntries[0]?.configValue);
     return Number.isFinite(value) && value > 0 ? value : 1_048_588;

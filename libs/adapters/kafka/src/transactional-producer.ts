@@ -89,7 +89,11 @@ export class TransactionalProducer {
     identity: { producerId: bigint; producerEpoch: number },
   ): Promise<void> {
     const { transactionalId, groupId } = this.options;
-    const producer = { transactionalId, producerId: String(identity.producerId), producerEpoch: identity.producerEpoch };
+    const producer = {
+      transactionalId,
+      producerId: String(identity.producerId),
+      producerEpoch: identity.producerEpoch,
+    };
     const topics = new Map<string, number[]>();
     for (const { topic, partition } of records) topics.set(topic, [...(topics.get(topic) ?? []), partition]);
     const added = this.retrying(async () => {

@@ -1,0 +1,16 @@
+/** Connections that commands open: closed when the command is over, or its process would not end. */
+import type { Config } from '#config/config';
+import { redisConnection } from '#config/connections';
+import { connectRedis, type RedisClient } from '#adapters/redis/redis-client';
+
+const open: { close(): Promise<unknown> }[] = [];
+
+export async function openRedis(config: Config): Promise<RedisClient> {
+  const client = await connectRedis(redisConnection(config));
+  open.push(client);
+  return client;
+}
+
+export async function closeConnections(): Promise<void> {
+  await Promise.allSettled(open.splice(0).map((connection) => connection.close()));
+}
