@@ -8,7 +8,11 @@ import { FileTickLog } from '#adapters/files/file-tick-log';
 import { MemoryModelRegistry } from '#adapters/memory/memory-model-registry';
 import { MemoryStateStore } from '#adapters/memory/memory-state-store';
 import { MemoryTickLog } from '#adapters/memory/memory-tick-log';
+import type { RedisClient } from '#adapters/redis/redis-client';
+import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
+import { RedisStateStore } from '#adapters/redis/redis-state-store';
 import type { ModelRegistry, StateStore, TickAppender, TickLog, WindowStore } from '#domain/ports';
+import { NO_REDIS, connectToRedis, forget, ownApp, redisUrl } from '../support/redis-server.js';
 
 /** Something under test, and what a restart of the process would give: the same thing, closed and opened again, where it has a memory beyond the process. */
 export interface Subject<T> {
@@ -19,7 +23,9 @@ export interface Subject<T> {
 
 export interface Adapter<T, O> {
   readonly name: string;
-  readonly create: (options: O) => Subject<T>;
+  readonly create: (options: O) => Subject<T> | Promise<Subject<T>>;
+  /** What it takes and is not there: its tests are skipped. */
+  readonly missing?: string | undefined;
 }
 
 export interface LogOptions {
@@ -53,6 +59,31 @@ function inFolder<T>(make: (folder: string) => T, close: (value: T) => Promise<v
 
 /** Files so small that a few operations already take the store through rolling and compaction. */
 const SMALL = { fileBytes: 4096, syncMs: 60_000 };
+
+const noRedis = (await redisUrl()) === undefined ? NO_REDIS : undefined;
+if (noRedis !== undefined) console.warn(`adapters on Redis: skipped, ${noRedis}`);
+
+async function inRedis<T>(
+  make: (client: RedisClient, app: string) => T,
+  close: (value: T) => Promise<void>,
+): Promise<Subject<T>> {
+  const app = ownApp();
+  let client = await connectToRedis();
+  let current = make(client, app);
+  return {
+    value: current,
+    restart: async () => {
+      await close(current);
+      await client.close();
+      client = await connectToRedis();
+      return (current = make(client, app));
+    },
+    dispose: async () => {
+      await close(current);
+      if (client.isReady) await forget(client, app);
+    },
+  };
+}
 
 export const LOGS: readonly Adapter<TickLog & TickAppender, LogOptions>[] = [
   {
@@ -88,6 +119,15 @@ export const STORES: readonly Adapter<StateStore & WindowStore, StoreOptions>[] 
         (store) => store.close(),
       ),
   },
+  {
+    name: 'redis',
+    missing: noRedis,
+    create: (options) =>
+      inRedis(
+        (client, app) => new RedisStateStore(client, { ...options, app, topic: 'ticks', partition: 0 }),
+        (store) => store.close(),
+      ),
+  },
 ];
 
 export const REGISTRIES: readonly Adapter<ModelRegistry, void>[] = [
@@ -97,6 +137,15 @@ export const REGISTRIES: readonly Adapter<ModelRegistry, void>[] = [
     create: () =>
       inFolder<ModelRegistry>(
         (folder) => new FileModelRegistry(folder),
+        () => Promise.resolve(),
+      ),
+  },
+  {
+    name: 'redis',
+    missing: noRedis,
+    create: () =>
+      inRedis<ModelRegistry>(
+        (client, app) => new RedisModelRegistry(client, { app }),
         () => Promise.resolve(),
       ),
   },

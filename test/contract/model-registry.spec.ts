@@ -1,10 +1,11 @@
 /** ModelRegistry, the same on every adapter. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ModelDraft } from '#domain/model';
 import { digestOf } from '#domain/model-digest';
 import type { ModelRegistry } from '#domain/ports';
 import type { NetworkSpec } from '#rnn/spec';
 import { gruSpec, randomWeights } from '../support/models.js';
+import { skipWithout } from '../support/redis-server.js';
 import { REGISTRIES, type Subject } from './adapters.js';
 
 const network = gruSpec(4);
@@ -21,10 +22,11 @@ const draft = (name = 'tide', changes: Partial<ModelDraft> = {}): ModelDraft => 
   ...changes,
 });
 
-describe.each(REGISTRIES)('model registry: $name', ({ create }) => {
+describe.each(REGISTRIES)('model registry: $name', ({ create, missing }) => {
+  beforeEach((context) => skipWithout(context, missing));
   const open: Subject<ModelRegistry>[] = [];
-  const subject = (): Subject<ModelRegistry> => {
-    const made = create();
+  const subject = async (): Promise<Subject<ModelRegistry>> => {
+    const made = await create();
     open.push(made);
     return made;
   };
@@ -33,7 +35,7 @@ describe.each(REGISTRIES)('model registry: $name', ({ create }) => {
   });
 
   it('counts versions within a name and loads what was published', async () => {
-    const made = subject();
+    const made = await subject();
     const first = await made.value.publish(draft(), weights);
     const second = await made.value.publish(draft(), randomWeights(network, 2));
     await made.value.publish(draft('a.b-c_1'), weights);
@@ -47,7 +49,7 @@ describe.each(REGISTRIES)('model registry: $name', ({ create }) => {
   });
 
   it('does not know what is not there', async () => {
-    const registry = subject().value;
+    const registry = (await subject()).value;
     await registry.publish(draft(), weights);
     for (const model of [
       { name: 'ebb' },
@@ -84,14 +86,14 @@ describe.each(REGISTRIES)('model registry: $name', ({ create }) => {
     ['no time', { createdAt: 'yesterday' }, weights],
   ];
   it.each(hostile)('refuses %s', async (_, changes, given) => {
-    const registry = subject().value;
+    const registry = (await subject()).value;
     const model = draft('tide', changes as Partial<ModelDraft> & { network: NetworkSpec });
     await expect(registry.publish(model, given)).rejects.toMatchObject({ code: 'MODEL_INVALID' });
     expect(await registry.list()).toEqual([]);
   });
 
   it('activates, remembers the one before, and compares', async () => {
-    const made = subject();
+    const made = await subject();
     const registry = made.value;
     for (let i = 0; i < 3; i++) await registry.publish(draft(), weights);
     const model = (version: number): { name: string; version: number } => ({ name: 'tide', version });
@@ -109,7 +111,7 @@ describe.each(REGISTRIES)('model registry: $name', ({ create }) => {
   });
 
   it('lets one of many win', async () => {
-    const registry = subject().value;
+    const registry = (await subject()).value;
     const published = await Promise.all(Array.from({ length: 8 }, () => registry.publish(draft(), weights)));
     expect(published.map((m) => m.version).sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     const tries = published.map(({ name, version }) => registry.activate('default', { name, version }, null));

@@ -1,7 +1,8 @@
 /** StateStore and WindowStore, the same on every adapter. */
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SEGMENT_ROWS, type StateChanges, type StateStore, type Watermark, type WindowStore } from '#domain/ports';
+import { skipWithout } from '../support/redis-server.js';
 import { STORES, type Subject } from './adapters.js';
 
 type Store = StateStore & WindowStore;
@@ -71,10 +72,11 @@ async function listed(store: Store, limit: number): Promise<string[]> {
   return ids;
 }
 
-describe.each(STORES)('state store: $name', ({ create }) => {
+describe.each(STORES)('state store: $name', ({ create, missing }) => {
+  beforeEach((context) => skipWithout(context, missing));
   const open: Subject<Store>[] = [];
-  const subject = (windowSegments = 3): Subject<Store> => {
-    const made = create({ windowSegments });
+  const subject = async (windowSegments = 3): Promise<Subject<Store>> => {
+    const made = await create({ windowSegments });
     open.push(made);
     return made;
   };
@@ -83,7 +85,7 @@ describe.each(STORES)('state store: $name', ({ create }) => {
   });
 
   it('begins without watermark and streams', async () => {
-    const store = subject().value;
+    const store = (await subject()).value;
     expect(await store.open()).toBeUndefined();
     expect((await store.load(['a'])).states).toEqual([undefined]);
     expect(await store.list(undefined, 10)).toEqual({ ids: [], cursor: undefined });
@@ -91,7 +93,7 @@ describe.each(STORES)('state store: $name', ({ create }) => {
   });
 
   it('writes only if the watermark is the expected one, in all its parts', async () => {
-    const store = subject().value;
+    const store = (await subject()).value;
     await store.open();
     const first = mark(5, 'digest');
     const change = { id: 'a', state: { length: 3, fill: 1 } };
@@ -111,7 +113,7 @@ describe.each(STORES)('state store: $name', ({ create }) => {
   });
 
   it('keeps handles apart and stable', async () => {
-    const store = subject().value;
+    const store = (await subject()).value;
     await store.open();
     const { handles } = await store.load(['a', 'b', 'c', 'a']);
     expect(handles[0]).toBe(handles[3]);
@@ -143,7 +145,7 @@ describe.each(STORES)('state store: $name', ({ create }) => {
   });
 
   it('lets the caller use its arrays again after a commit', async () => {
-    const store = subject().value;
+    const store = (await subject()).value;
     await store.open();
     const changes = changesOf(undefined, mark(1), [{ id: 'a', state: { length: 2, fill: 1 }, segments: [0] }]);
     await store.commit(changes);
@@ -154,7 +156,7 @@ describe.each(STORES)('state store: $name', ({ create }) => {
   });
 
   it('keeps the youngest segments of a window and drops them with the stream', async () => {
-    const store = subject(3).value;
+    const store = (await subject(3)).value;
     await store.open();
     const state = { length: 1, fill: 0 };
     await store.commit(changesOf(undefined, mark(1), [{ id: 'a', state, segments: [0, 1] }]));
@@ -167,7 +169,7 @@ describe.each(STORES)('state store: $name', ({ create }) => {
   });
 
   it('takes any string as an id', async () => {
-    const made = subject();
+    const made = await subject();
     await made.value.open();
     const ids = ['', ' ', 'ü', 'ÿĀ', '\u{1f30a}', '\ud800', '__proto__', 'x'.repeat(3000), 'a\0b'];
     await made.value.commit(
@@ -184,7 +186,7 @@ describe.each(STORES)('state store: $name', ({ create }) => {
   });
 
   it('holds offsets beyond 2^31', async () => {
-    const made = subject();
+    const made = await subject();
     await made.value.open();
     await made.value.commit(changesOf(undefined, mark(2 ** 40 + 1), []));
     const store = await made.restart();
@@ -207,7 +209,7 @@ describe.each(STORES)('state store: $name', ({ create }) => {
     const SEGMENTS = 3;
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 80 }), async (commands) => {
-        const made = create({ windowSegments: SEGMENTS });
+        const made = await create({ windowSegments: SEGMENTS });
         let store = made.value;
         let watermark = await store.open();
         const states = new Map<string, Uint8Array>();

@@ -1,6 +1,7 @@
 /** TickLog and TickAppender, the same on every adapter. */
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { skipWithout } from '../support/redis-server.js';
 import { LOGS, type LogOptions, type Subject } from './adapters.js';
 import { batchOf, outcomesFor, plain, type PlainRecord } from './records.js';
 import type { TickAppender, TickLog } from '#domain/ports';
@@ -10,15 +11,16 @@ type Log = TickLog & TickAppender;
 const some = (n: number, from = 0): PlainRecord[] =>
   Array.from({ length: n }, (_, i) => ({ key: `k${from + i}`, value: `v${from + i}`, ts: from + i }));
 
-describe.each(LOGS)('tick log: $name', ({ create }) => {
+describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
+  beforeEach((context) => skipWithout(context, missing));
   const open: Subject<Log>[] = [];
-  const subject = (options: LogOptions = {}): Subject<Log> => {
-    const made = create(options);
+  const subject = async (options: LogOptions = {}): Promise<Subject<Log>> => {
+    const made = await create(options);
     open.push(made);
     return made;
   };
   const fresh = async (options: LogOptions = {}): Promise<Log> => {
-    const log = subject(options).value;
+    const log = (await subject(options)).value;
     await log.open();
     return log;
   };
@@ -27,7 +29,7 @@ describe.each(LOGS)('tick log: $name', ({ create }) => {
   });
 
   it('begins empty', async () => {
-    const log = subject().value;
+    const log = (await subject()).value;
     expect(await log.open()).toEqual({ start: 0, committed: 0, end: 0 });
     expect(await log.sourcePosition('demo')).toBeUndefined();
   });
@@ -101,7 +103,7 @@ describe.each(LOGS)('tick log: $name', ({ create }) => {
   });
 
   it('keeps the position of each source', async () => {
-    const made = subject();
+    const made = await subject();
     await made.value.open();
     await made.value.append(batchOf(some(1)), { source: 'a', position: '1' });
     await made.value.append(batchOf([]), { source: 'b', position: 'ü7' });
@@ -181,7 +183,7 @@ describe.each(LOGS)('tick log: $name', ({ create }) => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 60 }), async (commands) => {
-        const made = create({});
+        const made = await create({});
         let log = made.value;
         await log.open();
         const model: PlainRecord[] = [];

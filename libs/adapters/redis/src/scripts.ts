@@ -1,0 +1,20 @@
+/** The Lua commands beside this file, each with the digest Redis knows it by. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+export interface Script {
+  readonly name: string;
+  readonly lua: string;
+  readonly sha: string;
+}
+
+function script(name: string): Script {
+  const lua = readFileSync(new URL(`./commands/${name}.lua`, import.meta.url), 'utf8');
+  return { name, lua, sha: createHash('sha1').update(lua).digest('hex') };
+}
+
+export const COMMIT_STATES = script('commit-states');
+export const LOAD_STATES = script('load-states');
+export const READ_WINDOWS = script('read-windows');
+export const PUBLISH_MODEL = script('publish-model');
+export const ACTIVATE_MODEL = script('activate-model');
