@@ -62,7 +62,6 @@ function readFrame(input: Buffer, start: number, output: Output): number {
 }
 
 function readBlock(input: Buffer, start: number, end: number, output: Output, blockBytes: number): void {
-  output.reserve(Math.min(blockBytes, 4 * (end - start)));
   const blockEnd = output.length + blockBytes;
   let position = start;
   const extended = (nibble: number): number => {

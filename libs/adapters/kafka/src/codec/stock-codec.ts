@@ -84,7 +84,7 @@ function wholeBatch(records: Buffer, start: number, at: LogPosition): Buffer | u
   const rest = records.subarray(start);
   if (rest.length > AT.magic && rest[AT.magic] !== 2) throw formatUnknown(at, rest.readInt8(AT.magic));
   const end = rest.length > AT.magic ? AT.leaderEpoch + rest.readInt32BE(AT.length) : Infinity;
-  if (end < AT.records) throw recordsCorrupt(at, 'a record batch shorter than its header');
+  if (end < AT.records) throw recordsCorrupt(at, `a record batch of ${end - AT.leaderEpoch} bytes`);
   if (end <= rest.length) return rest.subarray(0, end);
   if (start === 0) throw recordsCorrupt(at, `${records.length} bytes that are no whole record batch`);
   return undefined;
@@ -101,8 +101,9 @@ async function decodeStock(bytes: Buffer, at: LogPosition): Promise<StockBatch> 
 function uncompressed(bytes: Buffer, at: LogPosition): Buffer {
   const attributes = bytes.readInt16BE(AT.attributes);
   const codec = attributes & ATTRIBUTE.compression;
-  if (codec === 0 || bytes.readInt32BE(AT.count) === 0) return bytes;
-  const records = decompressRecords(codec, bytes.subarray(AT.records));
+  if (codec === 0) return bytes;
+  const isEmpty = bytes.readInt32BE(AT.count) === 0;
+  const records = isEmpty ? Buffer.alloc(0) : decompressRecords(codec, bytes.subarray(AT.records));
   if (records === undefined) throw compressionUnknown(at, codec);
   const plain = Buffer.concat([bytes.subarray(0, AT.records), records]);
   plain.writeInt16BE(attributes & ~ATTRIBUTE.compression, AT.attributes);

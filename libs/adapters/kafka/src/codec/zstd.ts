@@ -47,6 +47,7 @@ function measureFrame(input: Buffer, start: number): { end: number; memory: numb
   const content = sizeBytes === 0 ? undefined : contentSize(input, position, sizeBytes);
   position = afterSize;
 
+  const largestBlock = Math.min(LARGEST_BLOCK, content || window);
   let blocks = 0;
   for (let last = 0; last === 0;) {
     const bodyStart = need(position, 3);
@@ -54,11 +55,12 @@ function measureFrame(input: Buffer, start: number): { end: number; memory: numb
     last = header & 1;
     const type = (header >>> 1) & 3;
     const size = header >>> 3;
-    blocks += type === BLOCK.compressed ? LARGEST_BLOCK : size;
+    blocks += type === BLOCK.compressed ? largestBlock : size;
     position = need(bodyStart, type === BLOCK.runLength ? 1 : size);
   }
   if (descriptor & 4) position = need(position, 4); // checksum
-  return { end: position, memory: content ?? window + blocks };
+  // fzstd takes a content of 0 for an unknown one.
+  return { end: position, memory: content || window + blocks };
 }
 
 function contentSize(input: Buffer, position: number, bytes: number): number {
