@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis';
 import { freePorts } from './ports.js';
 import { isOnPath } from './programs.js';
-import { ServerProcess, serverFolder } from './server-process.js';
+import { ServerProcess, controlOf, serverFolder, type Control } from './server-process.js';
 
 export interface RedisOptions {
   /** Default: a free one. */
@@ -11,16 +11,10 @@ export interface RedisOptions {
   readonly args?: readonly string[];
 }
 
-export interface OwnRedis {
+/** `restart` finds what the append-only file holds. */
+export interface OwnRedis extends Control {
   readonly url: string;
   readonly port: number;
-  readonly process: ServerProcess;
-  /** SIGKILL and SIGTERM resolve once it is gone; SIGSTOP holds it, SIGCONT lets it go on. */
-  kill(signal: NodeJS.Signals): Promise<void>;
-  /** On the same port and data (what the append-only file holds). */
-  restart(): Promise<void>;
-  /** Ends it and removes its data. */
-  stop(): Promise<void>;
 }
 
 /** Why Redis cannot run here as a process of our own; undefined where it can. */
@@ -38,14 +32,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<OwnRedis> 
     isReady: () => isServing(url),
   });
   await server.start();
-  return {
-    url,
-    port,
-    process: server,
-    kill: (signal) => server.kill(signal),
-    restart: () => server.restart(),
-    stop: () => server.stop(),
-  };
+  return { url, port, ...controlOf(server) };
 }
 
 // As a deployment should have it: nothing is evicted, and what was acknowledged a second ago is on disk.

@@ -15,6 +15,24 @@ export interface Launch {
   readonly isReady: () => Promise<boolean>;
 }
 
+/** What a test does with a server of its own. */
+export interface Control {
+  readonly process: ServerProcess;
+  /** SIGKILL and SIGTERM resolve once it is gone; SIGSTOP holds it, SIGCONT lets it go on. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** On the same port and data; a server that still runs is ended properly first. */
+  restart(): Promise<void>;
+  /** Ends it and removes its data. */
+  stop(): Promise<void>;
+}
+
+export const controlOf = (server: ServerProcess): Control => ({
+  process: server,
+  kill: (signal) => server.kill(signal),
+  restart: () => server.restart(),
+  stop: () => server.stop(),
+});
+
 export const serverFolder = (name: string): string => mkdtempSync(join(tmpdir(), `riverrun-${name}-`));
 
 export class ServerProcess {

@@ -1,10 +1,11 @@
 /** Servers for a spec: `await describeWithServers(['kafka', 'redis'], 'the adapter', () => { … await kafkaBrokers() … })`. */
-import { randomBytes } from 'node:crypto';
 import { get } from 'node:http';
 import { describe, inject } from 'vitest';
 import { missingForKafka } from './kafka-install.js';
 import type { Found, SharedKind } from './keeper.js';
 import { missingForRedis } from './redis.js';
+
+export { uniqueName } from './unique-name.js';
 
 /** The shared servers, and the programs for servers of a spec's own (`startKafka`, `startRedis`). */
 export type ServerKind = SharedKind | 'own-kafka' | 'own-redis';
@@ -14,9 +15,6 @@ export const kafkaBrokers = async (): Promise<string[]> => (await addressOf('kaf
 
 /** The shared Redis; as `kafkaBrokers`. Others use it too: prefix your keys, never flush. */
 export const redisUrl = (): Promise<string> => addressOf('redis');
-
-/** A name no other spec or run has, fit for topics, groups, apps and key prefixes. */
-export const uniqueName = (prefix: string): string => `${prefix}-${randomBytes(5).toString('hex')}`;
 
 /**
  * `describe` for specs that need real servers; await it at the top level. Where one cannot be had the tests are skipped, and the reason is
