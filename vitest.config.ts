@@ -5,6 +5,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source'] } },
   test: {
     include: ['apps/**/*.spec.ts', 'libs/**/*.spec.ts', 'test/**/*.spec.ts'],
+    // Starts no server by itself: only when a spec asks for one.
+    globalSetup: './test/support/servers/keeper.ts',
     testTimeout: 30_000,
     // A busy machine takes its time; what never comes fails all the same.
     expect: { poll: { timeout: 10_000 } },

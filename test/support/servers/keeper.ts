@@ -1,0 +1,95 @@
+/** Keeps the servers that all specs of a run share: vitest's global setup. It starts nothing until a spec asks; at the end it stops what it started. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { TestProject } from 'vitest/node';
+import { startKafkaContainer, startRedisContainer, type SharedServer } from './containers.js';
+import { missingForKafka } from './kafka-install.js';
+import { startKafka } from './kafka.js';
+import { answers } from './ports.js';
+import { missingForRedis, startRedis } from './redis.js';
+
+export type SharedKind = 'kafka' | 'redis';
+/** Where it is (`host:port,…` or a redis URL), or why there is none. */
+export type Found = { readonly address: string; readonly reason?: never } | { readonly reason: string };
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** `http://host:port` of the keeper. */
+    serverKeeper: string;
+  }
+}
+
+interface Source {
+  readonly given: string;
+  /** `host:port` of the first server of an address. */
+  readonly first: (address: string) => string;
+  readonly container: () => Promise<SharedServer>;
+  readonly missing: () => Promise<string | undefined> | string | undefined;
+  readonly process: () => Promise<SharedServer>;
+}
+
+const SOURCES: Record<SharedKind, Source> = {
+  kafka: {
+    given: 'KAFKA_BROKERS',
+    first: (address) => address.split(',')[0],
+    container: startKafkaContainer,
+    missing: missingForKafka,
+    process: async () => {
+      const kafka = await startKafka();
+      return { address: kafka.brokers.join(','), stop: () => kafka.stop() };
+    },
+  },
+  redis: {
+    given: 'REDIS_URL',
+    first: (address) => `${new URL(address).hostname}:${new URL(address).port || 6379}`,
+    container: startRedisContainer,
+    missing: missingForRedis,
+    process: async () => {
+      const redis = await startRedis();
+      return { address: redis.url, stop: () => redis.stop() };
+    },
+  },
+};
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const started: SharedServer[] = [];
+  const found = new Map<string, Promise<Found>>();
+  const keeper = createServer((request, response) => {
+    const kind = request.url!.slice(1) as SharedKind;
+    if (!found.has(kind)) found.set(kind, find(SOURCES[kind], started));
+    void found.get(kind)!.then((result) => response.end(JSON.stringify(result)));
+  });
+  await new Promise<void>((resolve) => keeper.listen(0, '127.0.0.1', resolve));
+  project.provide('serverKeeper', `http://127.0.0.1:${(keeper.address() as AddressInfo).port}`);
+  return async () => {
+    keeper.close();
+    keeper.closeAllConnections();
+    await Promise.allSettled(found.values());
+    await Promise.all(started.map((server) => server.stop()));
+  };
+}
+
+/** An address given, else a container, else a process of our own. */
+async function find(source: Source, started: SharedServer[]): Promise<Found> {
+  const address = process.env[source.given];
+  if (address !== undefined && address !== '')
+    return (await answers(source.first(address)))
+      ? { address }
+      : { reason: `nothing answers at ${source.given}=${address}: start it, or unset ${source.given}` };
+  const reasons = [`${source.given} is not set`];
+  for (const start of [source.container, () => ownProcess(source)])
+    try {
+      const server = await start();
+      started.push(server);
+      return { address: server.address };
+    } catch (error) {
+      reasons.push((error as Error).message);
+    }
+  return { reason: reasons.join('; ') };
+}
+
+async function ownProcess(source: Source): Promise<SharedServer> {
+  const missing = await source.missing();
+  if (missing !== undefined) throw new Error(missing);
+  return source.process();
+}
