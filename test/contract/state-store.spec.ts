@@ -127,7 +127,7 @@ describe.each(STORES)('state store: $name', ({ create, missing }) => {
   });
 
   it('gives no handle, where only stored streams are asked for, to an id without a state', async () => {
-    const store = subject().value;
+    const store = (await subject()).value;
     await store.open();
     const state = { length: 1, fill: 5 };
     await store.commit(changesOf(undefined, mark(1), [{ id: 'a', state }]));

@@ -126,7 +126,7 @@ describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 40 }), async (commands) => {
-        const made = create({});
+        const made = await create({});
         let log = made.value;
         await log.open();
         const topics: string[] = [];

@@ -138,7 +138,7 @@ export class LiveFeed {
               createdAt: manifest.createdAt,
               cell: recurrent?.type ?? null,
               hidden: recurrent?.units ?? null,
-              swaps: service!.swaps,
+              swaps: service.swaps,
               validation: manifest.training?.validation ?? null,
             },
       training: this.training(service?.name ?? this.pipeline),

@@ -145,7 +145,7 @@ export class Fetcher {
       const { batch, nextOffset } = await this.options.codec.readRecords(fetched, offset, 'read_committed');
       if (feed.epoch === epoch) feed.push(batch, nextOffset);
     } catch (error) {
-      feed.fail(error);
+      feed.fail(error instanceof Error ? error : new Error(errorMessage(error)));
     }
   }
 

@@ -6,7 +6,7 @@ import { RecordBatchBuilder, sliceBatch, type RecordBatch } from '#domain/record
 export class PartitionFeed {
   private batches: RecordBatch[] = [];
   private buffered = 0;
-  private failure: unknown;
+  private failure: Error | undefined;
   private closed = false;
   private wake: (() => void) | undefined;
   /** The offset to fetch next. */
@@ -53,7 +53,7 @@ export class PartitionFeed {
   }
 
   /** Reading goes on after the next seek. */
-  fail(error: unknown): void {
+  fail(error: Error): void {
     this.failure = error;
     this.wake?.();
   }

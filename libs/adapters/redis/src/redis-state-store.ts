@@ -64,7 +64,7 @@ export class RedisStateStore implements StateStore, WindowStore {
   }
 
   /** One round trip; several scripts at once for very many ids, each of which checks. RiverrunError WATERMARK_MISMATCH, STATE_LOST. */
-  async load(ids: readonly string[]): Promise<LoadedStates> {
+  async load(ids: readonly string[], options?: { readonly storedOnly?: boolean }): Promise<LoadedStates> {
     const { watermark, commit, unfinished } = this.opened();
     const grouping = groupByBucket(ids, this.buckets);
     const states: (Uint8Array | undefined)[] = new Array<undefined>(ids.length).fill(undefined);
@@ -74,7 +74,8 @@ export class RedisStateStore implements StateStore, WindowStore {
       unpackStates(this.checked(reply), chunk.entries, states);
     };
     await Promise.all(Array.from(packIds(ids, grouping, LOAD_LIMITS), load));
-    return { handles: Int32Array.from(grouping.hashes, (hash) => hash >>> 1), states };
+    const unknown = (i: number): boolean => options?.storedOnly === true && states[i] === undefined;
+    return { handles: Int32Array.from(grouping.hashes, (hash, i) => (unknown(i) ? -1 : hash >>> 1)), states };
   }
 
   /** RiverrunError WATERMARK_MISMATCH; STATE_LOST if there are states but no watermark. After REDIS_UNREACHABLE it may have happened: `open` tells. */
