@@ -64,6 +64,9 @@ export class PipelineCore {
   /** Forecasts scored, and the sums of their absolute errors in units of each stream's scale (1 under a raw model). */
   readonly evaluations = { count: 0, model: 0, baseline: 0 };
 
+  /** Where outcomes are written, in turn, when batches overlap: one may be under way while the next is made. */
+  readonly arenas: Uint8Array[] = [];
+
   constructor(
     readonly spec: PipelineSpec,
     readonly ports: PipelinePorts,

@@ -10,7 +10,7 @@ import { revoked, type CommitRequest } from './committer.js';
 import type { KafkaCodec } from './codec/codec.js';
 import type { Fetcher } from './fetcher.js';
 import type { Assignment } from './group-member.js';
-import { writeOutcomes, type OutputTopics } from './outcome-writers.js';
+import { WriterPool, writeOutcomes, type OutputTopics } from './outcome-writers.js';
 import type { PartitionFeed } from './partition-feed.js';
 import type { TakenOver, Takeover } from './takeover.js';
 
@@ -45,10 +45,14 @@ export class KafkaTickLog implements TickLog {
   /** The last batch whose outcomes were published, for the offset's metadata. */
   private last: { readonly ts: number; readonly crc: number; readonly m?: string } | undefined;
 
+  private readonly writers: WriterPool;
+
   constructor(
     readonly source: TopicPartition,
     private readonly parts: KafkaTickLogParts,
-  ) {}
+  ) {
+    this.writers = new WriterPool(parts.codec);
+  }
 
   async open(): Promise<LogPosition> {
     if (this.revoked) throw revoked(this.source);
@@ -93,10 +97,11 @@ export class KafkaTickLog implements TickLog {
         `outcomes begin at ${offsets[0]}, the log is committed up to ${this.committed}`,
       );
     const next = offsets[count - 1] + 1;
-    const { codec, outputs, sink } = this.parts;
+    const { outputs, sink } = this.parts;
     this.last = { ...fingerprint(records, count - 1), ...(model !== null && { m: model }) };
     this.committed = next;
-    await sink.commit(this.requestFor(next, writeOutcomes(outcomes, codec, outputs)));
+    const parts = writeOutcomes(outcomes, this.writers, outputs);
+    await sink.commit(this.requestFor(next, parts)).finally(() => this.writers.giveBack(parts));
   }
 
   releaseBelow(offset: number): void {

@@ -73,6 +73,8 @@ export class PartitionFeed {
       if (taken.count === 0) break;
       parts.push(taken);
       count += taken.count;
+      // Joining batches copies them: worth it for many small ones only.
+      if (count >= maxRecords / 4) maxRecords = count;
       if (taken.count < first.count) this.batches[0] = sliceBatch(first, taken.count, first.count);
       else {
         this.batches.shift();

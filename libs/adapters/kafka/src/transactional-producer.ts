@@ -197,6 +197,7 @@ export async function produceTo(
     apiKey: 0,
     apiVersion: 7,
     apiName: 'Produce',
+    headroom: true,
     body: encodeProduceRequest({ transactionalId, acks: -1, timeoutMs: REQUEST_TIMEOUT_MS, partitions }),
     decode: decodeProduceResponse,
   });

@@ -72,10 +72,15 @@ export class ProtocolReader {
 /** Writes a request's fields in order into a buffer that grows. */
 export class ProtocolWriter {
   private bytes: Buffer;
-  private position = 0;
+  private position: number;
 
-  constructor(sizeHint: number) {
-    this.bytes = Buffer.allocUnsafe(Math.max(64, sizeHint));
+  /** `headroom`: bytes left free before what `finish` returns. */
+  constructor(
+    sizeHint: number,
+    private readonly headroom = 0,
+  ) {
+    this.bytes = Buffer.allocUnsafe(headroom + Math.max(64, sizeHint));
+    this.position = headroom;
   }
 
   int8(value: number): this {
@@ -119,7 +124,7 @@ export class ProtocolWriter {
     return this;
   }
   finish(): Buffer {
-    return this.bytes.subarray(0, this.position);
+    return this.bytes.subarray(this.headroom, this.position);
   }
 
   private take(length: number): number {
