@@ -1,7 +1,7 @@
 /** The Redis that tests run on. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,12 +61,18 @@ export async function canStartRedis(): Promise<boolean> {
   );
 }
 
-/** A server of the test's own, with whatever settings and faults it wants. `args` may name the port as `PORT`. */
-export async function startRedis(...args: string[]): Promise<OwnRedis> {
+/** A server of the test's own, with whatever settings and faults it wants: lines of its configuration, in which PORT and FOLDER stand for its own. A sentinel
+ *  if they say `sentinel`. */
+export async function startRedis(...lines: string[]): Promise<OwnRedis> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'riverrun-redis-'));
-  const own = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
-  const child = spawn('redis-server', [...own, ...args.map((arg) => arg.replace('PORT', String(port)))], {
+  const sentinel = lines.some((line) => line.startsWith('sentinel '));
+  const config = [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, ...(sentinel ? [] : ['save ""']), ...lines]
+    .join('\n')
+    .replaceAll('PORT', String(port))
+    .replaceAll('FOLDER', folder);
+  writeFileSync(join(folder, 'server.conf'), config);
+  const child = spawn('redis-server', [join(folder, 'server.conf'), ...(sentinel ? ['--sentinel'] : [])], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -74,7 +80,7 @@ export async function startRedis(...args: string[]): Promise<OwnRedis> {
   await new Promise<void>((resolve, reject) => {
     child.stdout.on('data', (text: Buffer) => {
       output += text.toString();
-      if (/Ready to accept connections|Sentinel ID is|\+monitor/.test(output)) resolve();
+      if (/Ready to accept connections|\+monitor/.test(output)) resolve();
     });
     child.once('close', () => reject(new Error(`redis-server ended: ${output}`)));
   });

@@ -61,6 +61,8 @@ describe('redis client', () => {
     const error = await refused(trying);
     expect(error.code).toBe('REDIS_UNREACHABLE');
     expect(error.message).toContain(`127.0.0.1:${server.port}`);
+    const nowhere = connectRedis({ url: `redis://localhost:${server.port}`, connectTimeoutMs: 200 });
+    expect((await refused(nowhere)).message).toContain('ECONNREFUSED');
     expect(await refused(connectRedis({}))).toMatchObject({ code: 'REDIS_ADDRESS' });
   });
 
@@ -76,7 +78,7 @@ describe('redis client', () => {
   });
 
   it('says at once that credentials are wrong', async () => {
-    const server = await start('--requirepass', 'right', '--user', ...'app on >right ~* +@all'.split(' '));
+    const server = await start('requirepass right', 'user app on >right ~* +@all');
     for (const credentials of [`:${SECRET}@`, `app:${SECRET}@`, `nobody:${SECRET}@`, '']) {
       const url = `redis://${credentials}127.0.0.1:${server.port}`;
       const took = await seconds(refused(connectRedis({ url })).then((error) => expect(error.code).toBe('REDIS_AUTH')));
@@ -88,8 +90,8 @@ describe('redis client', () => {
   });
 
   it('needs no more than its own keys and commands', async () => {
-    const commands = '+@hash +@string +unlink +exists +eval +evalsha +ping +select';
-    const server = await start('--user', ...`app on >p%w ~{plant:* ${commands}`.split(' '));
+    const commands = '+@hash +@string +exists +eval +evalsha';
+    const server = await start(`user app on >p%w ~{plant:* ${commands}`);
     const client = await connected({ url: `redis://app:p%25w@127.0.0.1:${server.port}` });
     expect(client.warnings).toEqual([expect.stringContaining('maxmemory-policy')]);
     const store = new RedisStateStore(client, { app: 'plant', topic: 't', partition: 0, windowSegments: 1 });
@@ -103,7 +105,7 @@ describe('redis client', () => {
   });
 
   it('refuses a policy that evicts states', async () => {
-    const server = await start('--maxmemory-policy', 'allkeys-lru');
+    const server = await start('maxmemory-policy allkeys-lru');
     const error = await refused(connectRedis({ url: server.url }));
     expect(error.code).toBe('REDIS_POLICY');
     expect(error.message).toContain('CONFIG SET maxmemory-policy noeviction');
