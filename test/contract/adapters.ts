@@ -119,15 +119,22 @@ export const STORES: readonly Adapter<StateStore & WindowStore, StoreOptions>[] 
         (store) => store.close(),
       ),
   },
-  {
-    name: 'redis',
+  ...[undefined, 3].map((streamsPerScript): Adapter<StateStore & WindowStore, StoreOptions> => ({
+    name: streamsPerScript === undefined ? 'redis' : 'redis, many scripts a commit',
     missing: noRedis,
     create: (options) =>
       inRedis(
-        (client, app) => new RedisStateStore(client, { ...options, app, topic: 'ticks', partition: 0 }),
+        (client, app) =>
+          new RedisStateStore(client, {
+            ...options,
+            ...(streamsPerScript !== undefined && { streamsPerScript }),
+            app,
+            topic: 'ticks',
+            partition: 0,
+          }),
         (store) => store.close(),
       ),
-  },
+  })),
 ];
 
 export const REGISTRIES: readonly Adapter<ModelRegistry, void>[] = [

@@ -60,6 +60,7 @@ export class GroupMember {
   private wake: (() => void) | undefined;
   private running: Promise<void> = Promise.resolve();
   private coordinator: Broker | undefined;
+  private renewing = false;
 
   constructor(
     private readonly cluster: Cluster,
@@ -80,6 +81,12 @@ export class GroupMember {
     if (this.memberId !== '') await this.leave(this.memberId);
   }
 
+  /** Leaves and comes back as another member: requests of this one that are still under way are void then. */
+  renew(): void {
+    this.renewing = true;
+    this.wake?.();
+  }
+
   private async run(): Promise<void> {
     const { formerMemberId } = this.options;
     if (formerMemberId !== undefined) await this.leave(formerMemberId);
@@ -89,7 +96,11 @@ export class GroupMember {
         await this.join();
         retry = RETRY_MS.first;
         await this.stay();
-        if (!this.stopped) await this.events.rejoining();
+        if (this.renewing && !this.stopped) {
+          this.renewing = false;
+          await this.leave(this.memberId);
+          this.forget();
+        } else if (!this.stopped) await this.events.rejoining();
       } catch (error) {
         const type = kafkaErrorType(error);
         // Expected in a rebalance; everything else is told.
@@ -144,7 +155,7 @@ export class GroupMember {
     const interval = Math.min(1000, this.options.sessionTimeoutMs / 5);
     while (!this.stopped) {
       await this.sleep(interval);
-      if (this.stopped) return;
+      if (this.stopped || this.renewing) return;
       try {
         await this.heartbeat();
       } catch (error) {

@@ -46,6 +46,8 @@ export class KafkaPartitions {
   private readonly logs = new Map<string, KafkaTickLog>();
   private readonly member: GroupMember;
   private assignment: Assignment | undefined;
+  private settled: Promise<void> = Promise.resolve();
+  private settle: () => void = () => undefined;
   private trouble: string | undefined = 'joining the consumer group';
 
   /** Connects, makes missing topics and joins the group. RiverrunError KAFKA_UNREACHABLE, KAFKA_AUTH, KAFKA_ACL, KAFKA_TOPIC. */
@@ -93,9 +95,11 @@ export class KafkaPartitions {
         outputs: [topics.predictions, topics.deadLetters, topics.checkpoints],
         codec,
         logger,
+        onClaimUnknown: () => owner.current?.member.renew(),
       });
       const fetcher = new Fetcher(data, { codec, logger, maxBufferedBytes: BUFFER_BYTES });
-      const parts = { fetcher, takeover, sink, codec, outputs, assignment };
+      const settled = (): Promise<void> => owner.current!.settled;
+      const parts = { fetcher, takeover, sink, codec, outputs, assignment, settled };
       owner.current = new KafkaPartitions(options, events, parts, sink, { data, group });
       owner.current.member.start();
       return owner.current;
@@ -154,10 +158,13 @@ export class KafkaPartitions {
       else if (!continues) kept.invalidate();
     }
     if (this.sink instanceof Committer) this.sink.resume();
+    this.settle();
   }
 
   /** What is under way ends in the old generation; nothing else begins until the new one is known. */
   private async rejoining(): Promise<void> {
+    this.settle();
+    this.settled = new Promise((resolve) => (this.settle = resolve));
     if (this.sink instanceof Committer) await within(FINISH_WITHIN_MS, this.sink.pause());
     else await this.sink.flush();
   }
@@ -167,6 +174,7 @@ export class KafkaPartitions {
     this.trouble = 'the consumer group went on without this instance: joining again';
     for (const [key, log] of this.logs) this.drop(key, log);
     if (this.sink instanceof Committer) this.sink.resume();
+    this.settle();
   }
 
   private add(key: string, part: TopicPartition): void {

@@ -2,7 +2,7 @@
  *  first and the position once the states have absorbed it (at-least-once). */
 import { RiverrunError } from '#domain/errors';
 import type { OutcomeBatch } from '#domain/outcome';
-import type { LogPosition, TickLog } from '#domain/ports';
+import type { CheckpointLog, LogPosition, ModelSwap, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
 import { partitionKey, type TopicPartition } from './assign-partitions.js';
 import { encodeMetadata, fingerprint } from './commit-metadata.js';
@@ -31,7 +31,12 @@ export interface KafkaTickLogParts {
   readonly codec: KafkaCodec;
   readonly outputs: OutputTopics;
   readonly assignment: () => Assignment | undefined;
+  /** Resolves once the group is not being rebalanced: between JoinGroup and SyncGroup nothing may be begun. */
+  readonly settled: () => Promise<void>;
 }
+
+/** Swaps that the offset's metadata remembers: far more than happen between two checkpoints. */
+const SWAPS_KEPT = 16;
 
 export class KafkaTickLog implements TickLog {
   private feed: PartitionFeed | undefined;
@@ -43,7 +48,9 @@ export class KafkaTickLog implements TickLog {
   private stale: RiverrunError | undefined;
   private revoked = false;
   /** The last batch whose outcomes were published, for the offset's metadata. */
-  private last: { readonly ts: number; readonly crc: number; readonly m?: string } | undefined;
+  private last: { readonly ts: number; readonly crc: number } | undefined;
+  private model: string | null = null;
+  private swaps: readonly ModelSwap[] = [];
 
   private readonly writers: WriterPool;
 
@@ -57,6 +64,7 @@ export class KafkaTickLog implements TickLog {
   async open(): Promise<LogPosition> {
     if (this.revoked) throw revoked(this.source);
     this.stale = undefined;
+    await this.parts.settled();
     // Our own failed transaction must be over before its offsets are read.
     await this.parts.sink.ready();
     const assignment = this.parts.assignment();
@@ -67,7 +75,9 @@ export class KafkaTickLog implements TickLog {
     this.position = taken;
     this.committed = taken.committed;
     this.last = undefined;
-    return { start: taken.start, committed: taken.committed, end: taken.end };
+    this.model = taken.model;
+    this.swaps = taken.swaps;
+    return { start: taken.start, committed: taken.committed, end: taken.end, swaps: taken.swaps };
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- a refusal must be a rejected promise
@@ -98,7 +108,9 @@ export class KafkaTickLog implements TickLog {
       );
     const next = offsets[count - 1] + 1;
     const { outputs, sink } = this.parts;
-    this.last = { ...fingerprint(records, count - 1), ...(model !== null && { m: model }) };
+    this.last = fingerprint(records, count - 1);
+    if (model !== this.model) this.swaps = [...this.swaps, { offset: offsets[0], model }].slice(-SWAPS_KEPT);
+    this.model = model;
     this.committed = next;
     const parts = writeOutcomes(outcomes, this.writers, outputs);
     await sink.commit(this.requestFor(next, parts)).finally(() => this.writers.giveBack(parts));
@@ -138,7 +150,14 @@ export class KafkaTickLog implements TickLog {
 
   private requestFor(offset: number, records: CommitRequest['records']): CommitRequest {
     const { base, partitions } = this.position!;
-    const metadata = encodeMetadata({ t: this.parts.sink.transactionalId, b: base, n: partitions, ...this.last });
+    const metadata = encodeMetadata({
+      t: this.parts.sink.transactionalId,
+      b: base,
+      n: partitions,
+      ...this.last,
+      ...(this.model !== null && { m: this.model }),
+      ...(this.swaps.length > 0 && { s: this.swaps.map((swap) => [swap.offset, swap.model] as const) }),
+    });
     return {
       source: this.source,
       isValid: () => this.stale === undefined,
