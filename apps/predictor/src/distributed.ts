@@ -10,6 +10,7 @@ import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
 import { RedisStateStore } from '#adapters/redis/redis-state-store';
 import { Pipeline } from '#pipeline/pipeline';
 import { bytesPerStream } from '#pipeline/stream-table';
+import { keepCheckpoints } from './checkpoints.js';
 import { ModelCache } from './model-cache.js';
 import { PipelineService } from './pipeline-service.js';
 import type { Running, ServiceObserver } from './running.js';
@@ -28,10 +29,10 @@ export class Distributed implements Running {
   readonly titles = new Map();
   private redis: RedisClient | undefined;
   private partitions: KafkaPartitions | undefined;
-  private models: { registry: ModelRegistry; cache: ModelCache } | undefined;
+  private models: { registry: RedisModelRegistry; cache: ModelCache } | undefined;
   private trouble: string | undefined = 'connecting';
   private stopping = false;
-  private readonly byLog = new Map<KafkaTickLog, PipelineService>();
+  private readonly byLog = new Map<KafkaTickLog, { service: PipelineService; stopCheckpoints: () => void }>();
 
   constructor(
     private readonly config: Config,
@@ -66,6 +67,7 @@ export class Distributed implements Running {
 
   async stop(): Promise<void> {
     this.stopping = true;
+    for (const { stopCheckpoints } of this.byLog.values()) stopCheckpoints();
     await Promise.all(this.services.all.map((service) => service.stop()));
     await this.partitions?.stop();
     await this.redis?.close();
@@ -133,26 +135,36 @@ export class Distributed implements Running {
     const { cache } = this.models!;
     // An instance may come to read all partitions: each gets its share of the memory from the start.
     const bytes = bytesPerStream(spec.inputs.length) + 4 * TYPICAL_HIDDEN;
-    const pipeline = Pipeline.create(spec, { log, states, windows: states }, (digest) => cache.findByDigest(digest), {
-      hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
-      maxBatch: config.maxBatch,
-      maxRecordBytes: config.maxRecordBytes,
-      nameTopic: spec.topics.length > 1,
-      delivery: config.delivery,
-      overlap: true,
-    });
+    const pipeline = Pipeline.create(
+      spec,
+      { log, states, windows: states, models: cache },
+      (digest) => cache.findByDigest(digest),
+      {
+        hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
+        maxBatch: config.maxBatch,
+        maxRecordBytes: config.maxRecordBytes,
+        nameTopic: spec.topics.length > 1,
+        delivery: config.delivery,
+        overlap: true,
+      },
+    );
     const close = (): Promise<void> => states.close();
     const label = `${spec.name} ${topic}/${partition}`;
     const service = new PipelineService(pipeline, log, cache, logger, close, undefined, label);
-    this.byLog.set(log, service);
     this.services.add(service);
     this.observer.added(service, { topic, partition, lag: () => log.lag });
     service.start(false);
+    const { checkpointInterval } = config;
+    const stopCheckpoints =
+      checkpointInterval === null ? (): void => undefined : keepCheckpoints(service, checkpointInterval, logger);
+    this.byLog.set(log, { service, stopCheckpoints });
   }
 
   private revoked(log: KafkaTickLog): void {
-    const service = this.byLog.get(log);
-    if (service === undefined) return;
+    const known = this.byLog.get(log);
+    if (known === undefined) return;
+    const { service, stopCheckpoints } = known;
+    stopCheckpoints();
     this.byLog.delete(log);
     this.services.remove(service);
     this.observer.removed(service);

@@ -12,6 +12,8 @@ export type OutcomeListener = (batch: CommittedBatch, service: PipelineService) 
 /** Which model serves a pipeline, and its weights. */
 export type ModelSource = Pick<ModelRegistry, 'aliases'> & {
   load(model: ModelReference): Promise<ModelArtifact>;
+  /** The registry has lost the champion that is served: it is put back, unless there is another by now. */
+  adopt?(pipeline: string, artifact: ModelArtifact): Promise<void>;
 };
 
 const RETRY_MS = 1000;
@@ -90,7 +92,9 @@ export class PipelineService {
   /** Makes the pipeline serve what the registry says is its champion. */
   async followRegistry(): Promise<void> {
     const { champion } = await this.models.aliases(this.name);
-    const served = this.pipeline.model?.manifest;
+    const slot = this.pipeline.model;
+    const served = slot?.manifest;
+    if (champion === undefined && slot !== undefined) await this.models.adopt?.(this.name, slot);
     if (
       champion === undefined ||
       (served !== undefined && champion.name === served.name && champion.version === served.version)

@@ -22,6 +22,7 @@ export const settingsShape = {
   predictionsTopic: topic().default('predictions'),
   deadLetterTopic: topic().default('ticks-dlt'),
   checkpointTopic: topic().optional(),
+  checkpointInterval: kinds.durationOrOff(1_000).default(60_000),
   delivery: kinds.choice('exactly-once', 'at-least-once').default('exactly-once'),
   from: kinds.choice('earliest', 'latest').default('latest'),
   sessionTimeout: kinds.duration(1_000, 1_800_000).default(6_000),
@@ -81,7 +82,12 @@ export const PEM_OR_PATH: ReadonlySet<string> = new Set<Key>([
 ]);
 
 /** Paths, durations and sizes, for printing. */
-export const DURATIONS: ReadonlySet<string> = new Set<Key>(['sessionTimeout', 'maxBatchWait', 'retrainInterval']);
+export const DURATIONS: ReadonlySet<string> = new Set<Key>([
+  'sessionTimeout',
+  'maxBatchWait',
+  'checkpointInterval',
+  'retrainInterval',
+]);
 export const SIZES: ReadonlySet<string> = new Set<Key>(['maxRecordBytes', 'hotBytes']);
 
 /** ticksTopic → RIVERRUN_TICKS_TOPIC; kafkaBrokers → KAFKA_BROKERS; port → PORT. */

@@ -31,6 +31,16 @@ export interface LogPosition {
   /** Where the outcomes below c changed to another model, oldest first, as far as the log remembers: a replay steps each record with the model that made its
    *  outcome. Absent for a log whose store cannot lose what it has acknowledged. */
   readonly swaps?: readonly ModelSwap[];
+  /** Where this application began to read; where there are checkpoints. */
+  readonly base?: number;
+}
+
+/** Models by what a log or a checkpoint says of them. */
+export interface ModelArchive {
+  /** By `name@version`. RiverrunError MODEL_NOT_FOUND. */
+  byLabel(label: string): Promise<ModelArtifact>;
+  /** A model out of a checkpoint: the registry may have been lost with the states. */
+  restore(artifact: ModelArtifact): Promise<void>;
 }
 
 export interface ModelSwap {

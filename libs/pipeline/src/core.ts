@@ -1,6 +1,6 @@
 /** What the steps of a tick's path share: the ports, the hot streams, the model, and how far memory is ahead of the store. */
 import type { PipelineSpec } from '#domain/pipeline-spec';
-import type { StateStore, TickLog, Watermark, WindowStore } from '#domain/ports';
+import type { ModelArchive, StateStore, TickLog, Watermark, WindowStore } from '#domain/ports';
 import type { ModelSlot } from './model-slot.js';
 import { StateWriter } from './state-codec.js';
 import { StreamTable } from './stream-table.js';
@@ -42,6 +42,7 @@ export interface PipelinePorts {
   readonly log: TickLog;
   readonly states: StateStore;
   readonly windows: WindowStore;
+  readonly models?: ModelArchive;
 }
 
 export class PipelineCore {

@@ -86,6 +86,7 @@ export class KafkaPartitions {
       const outputs = {
         predictions: topics.predictions,
         deadLetters: topics.deadLetters,
+        checkpoints: topics.checkpoints,
         deadLetterMaxBytes: prepared.deadLetterMaxBytes,
       };
       const takeover = new Takeover(data, {

@@ -9,6 +9,7 @@ import { encodeMetadata, fingerprint } from './commit-metadata.js';
 import { revoked, type CommitRequest } from './committer.js';
 import type { KafkaCodec } from './codec/codec.js';
 import type { Fetcher } from './fetcher.js';
+import { KafkaCheckpoints } from './kafka-checkpoints.js';
 import type { Assignment } from './group-member.js';
 import { WriterPool, writeOutcomes, type OutputTopics } from './outcome-writers.js';
 import type { PartitionFeed } from './partition-feed.js';
@@ -53,12 +54,24 @@ export class KafkaTickLog implements TickLog {
   private swaps: readonly ModelSwap[] = [];
 
   private readonly writers: WriterPool;
+  readonly checkpoints: CheckpointLog;
 
   constructor(
     readonly source: TopicPartition,
     private readonly parts: KafkaTickLogParts,
   ) {
     this.writers = new WriterPool(parts.codec);
+    this.checkpoints = new KafkaCheckpoints({
+      ...parts,
+      topic: parts.outputs.checkpoints,
+      source,
+      // After the outcomes that were published so far, and at their offset: a checkpoint moves nothing.
+      commit: async (records) => {
+        this.mustBeCurrent();
+        await parts.sink.commit(this.requestFor(this.committed, records));
+      },
+      edges: (part) => parts.takeover.edges(part),
+    });
   }
 
   async open(): Promise<LogPosition> {
@@ -74,10 +87,11 @@ export class KafkaTickLog implements TickLog {
     const taken = await this.parts.takeover.take(this.source, assignment);
     this.position = taken;
     this.committed = taken.committed;
-    this.last = undefined;
+    this.last = taken.last;
     this.model = taken.model;
     this.swaps = taken.swaps;
-    return { start: taken.start, committed: taken.committed, end: taken.end, swaps: taken.swaps };
+    const { start, committed, end, swaps, base } = taken;
+    return { start, committed, end, swaps, base };
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- a refusal must be a rejected promise
@@ -154,7 +168,8 @@ export class KafkaTickLog implements TickLog {
       t: this.parts.sink.transactionalId,
       b: base,
       n: partitions,
-      ...this.last,
+      // Of the record before c only: at-least-once commits smaller offsets.
+      ...(offset === this.committed && this.last),
       ...(this.model !== null && { m: this.model }),
       ...(this.swaps.length > 0 && { s: this.swaps.map((swap) => [swap.offset, swap.model] as const) }),
     });

@@ -6,6 +6,7 @@ import type { ProducedPartition } from './transactional-producer.js';
 export interface OutputTopics {
   readonly predictions: string;
   readonly deadLetters: string;
+  readonly checkpoints: string;
   /** max.message.bytes of the dead-letter topic. */
   readonly deadLetterMaxBytes: number;
 }

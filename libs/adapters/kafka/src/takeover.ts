@@ -32,6 +32,8 @@ export interface TakenOver {
   /** The model that made the last outcomes, and where models changed of late. */
   readonly model: string | null;
   readonly swaps: readonly ModelSwap[];
+  /** The record before c, as its outcome was committed. */
+  readonly last?: { readonly ts: number; readonly crc: number };
 }
 
 const EARLIEST = -2;
@@ -50,7 +52,7 @@ export class Takeover {
   async take(part: TopicPartition, member: Assignment): Promise<TakenOver> {
     const { transactionalId, from } = this.options;
     const committed = await this.stableOffset(part);
-    const [start, end] = await Promise.all([this.edge(part, EARLIEST), this.edge(part, LATEST)]);
+    const { start, end } = await this.edges(part);
     const partitions = this.cluster.findTopicPartitionMetadata(part.topic).length;
     const before = committed.offset < 0 ? undefined : decodeMetadata(committed.metadata);
     if (before === undefined) {
@@ -69,8 +71,15 @@ export class Takeover {
       base: before.b,
       partitions,
       model: before.m ?? null,
+      ...(before.crc !== undefined && { last: { ts: before.ts!, crc: before.crc } }),
       swaps: (before.s ?? []).map(([offset, model]) => ({ offset, model })),
     };
+  }
+
+  /** The first offset that can be read, and the next one to be committed to the log. */
+  async edges(part: TopicPartition): Promise<{ start: number; end: number }> {
+    const [start, end] = await Promise.all([this.edge(part, EARLIEST), this.edge(part, LATEST)]);
+    return { start, end };
   }
 
   /** The committed offset, read while no transaction has one pending. */

@@ -5,13 +5,21 @@
  *  crash between leaves streams ahead of W, below c: a replay from W skips what each stream has absorbed. */
 import { randomBytes } from 'node:crypto';
 import { RiverrunError } from '#domain/errors';
-import type { LoadedStates, StateChanges, StateStore, Watermark, WindowStore } from '#domain/ports';
+import type { ChangedStates, LoadedStates, StateChanges, StateStore, Watermark, WindowStore } from '#domain/ports';
 import { PartitionKeys } from './keys.js';
-import { listStreams } from './list-streams.js';
-import { packChanges, packIds, unpackStates, unpackWindows, type Chunk, type ChunkLimits } from './pack.js';
+import { bucketCounts, listStreams } from './list-streams.js';
+import {
+  packChanges,
+  packIds,
+  unpackChanged,
+  unpackStates,
+  unpackWindows,
+  type Chunk,
+  type ChunkLimits,
+} from './pack.js';
 import type { RedisClient } from './redis-client.js';
-import { COMMIT_STATES, LOAD_STATES, READ_WINDOWS } from './scripts.js';
-import { groupByBucket } from './stream-fields.js';
+import { CHANGED_STATES, COMMIT_STATES, LOAD_STATES, READ_WINDOWS } from './scripts.js';
+import { groupByBucket, idOf } from './stream-fields.js';
 
 export interface RedisStateStoreOptions {
   readonly app: string;
@@ -125,6 +133,26 @@ export class RedisStateStore implements StateStore, WindowStore {
     const chunks = packIds(ids, groupByBucket(ids, this.buckets), this.limits(streams));
     await Promise.all(Array.from(chunks, read));
     return windows;
+  }
+
+  /** Bucket by bucket, some at a time: about as much as one script may do. Reads whatever is stored: every stored state has its outcome committed. */
+  async changedSince(offset: number, cursor: string | undefined): Promise<ChangedStates> {
+    const counts = await bucketCounts(this.client, this.keys);
+    const buckets = [...counts.keys()].sort((a, b) => a - b).filter((b) => b >= Number(cursor ?? 0));
+    const some: number[] = [];
+    for (let sum = 0; some.length < buckets.length && sum < COMMIT_STREAMS; sum += counts.get(some.at(-1)!)!)
+      some.push(buckets[some.length]);
+    const next = buckets.at(some.length);
+    if (some.length === 0) return { ids: [], states: [], cursor: undefined };
+    const keys = some.map((bucket) => this.keys.states(bucket));
+    const { fields, states } = unpackChanged((await this.client.run(CHANGED_STATES, keys, [String(offset)])) as Buffer);
+    return { ids: fields.map(idOf), states, cursor: next === undefined ? undefined : String(next) };
+  }
+
+  async clear(): Promise<void> {
+    const all = Array.from({ length: this.buckets }, (_, b) => [this.keys.states(b), this.keys.segments(b)]).flat();
+    await this.client.call('UNLINK', [this.keys.watermark, this.keys.counts, ...all]);
+    this.version = undefined;
   }
 
   /** Bucket by bucket, and within one by the field's bytes. */

@@ -14,6 +14,7 @@ function script(name: string): Script {
 }
 
 export const COMMIT_STATES = script('commit-states');
+export const CHANGED_STATES = script('changed-states');
 export const LOAD_STATES = script('load-states');
 export const READ_WINDOWS = script('read-windows');
 export const PUBLISH_MODEL = script('publish-model');
