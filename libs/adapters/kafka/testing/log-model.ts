@@ -47,7 +47,7 @@ const drawnRecord: fc.Arbitrary<DrawnRecord> = fc.record({
 });
 const drawnBatch: fc.Arbitrary<DrawnBatch> = fc.record({
   kind: fc.constantFrom('plain', 'transactional', 'transactional', 'commit', 'abort'),
-  producer: fc.integer({ min: 0, max: 2 }),
+  producer: fc.integer({ min: 0, max: 1 }),
   gap,
   endGap: gap,
   timestamp: fc.oneof(fc.constant(-1), fc.integer({ min: 0, max: 2 ** 44 })),
@@ -58,7 +58,20 @@ const drawnBatch: fc.Arbitrary<DrawnBatch> = fc.record({
 });
 export const drawnLog: fc.Arbitrary<DrawnLog> = fc.record({
   baseOffset: fc.constantFrom(0, 5, 2 ** 31 - 3, 2 ** 32 - 3, 2 ** 40 - 3, 2 ** 52),
-  batches: fc.array(drawnBatch, { minLength: 1, maxLength: 8 }),
+  batches: fc.array(drawnBatch, { minLength: 1, maxLength: 10 }),
+});
+/** A few records of a few bytes, so that damage hits what matters. */
+export const drawnSmallLog: fc.Arbitrary<DrawnLog> = fc.record({
+  baseOffset: fc.constantFrom(0, 300),
+  batches: fc.array(
+    drawnBatch.map((batch) => ({
+      ...batch,
+      records: batch.records
+        .slice(0, 2)
+        .map((r) => ({ ...r, key: r.key && r.key.subarray(0, 1), value: r.key, headers: {} })),
+    })),
+    { minLength: 1, maxLength: 3 },
+  ),
 });
 
 export interface Row {
@@ -76,7 +89,7 @@ interface LogBatch {
 
 const CONTROL = { abort: 0, commit: 1 } as const;
 const hex = (part: Buffer | null): string | null => part && part.toString('hex');
-const producerId = (producer: number): bigint => [1n, 2n ** 53n + 1n, 2n ** 62n][producer];
+const producerId = (producer: number): bigint => [2n ** 53n, 2n ** 53n + 1n][producer];
 
 export class Log {
   readonly batches: LogBatch[] = [];
@@ -106,7 +119,11 @@ export class Log {
       highWatermark: this.endOffset,
       lastStableOffset: this.endOffset,
       logStartOffset: this.firstOffset,
-      abortedTransactions: [...transactions].filter(({ abortedAt }) => (abortedAt ?? -1) >= fetchOffset),
+      // A broker sends them as they ended, not as they began.
+      abortedTransactions: [...transactions]
+        .flatMap(({ abortedAt = -1, ...rest }) => (abortedAt >= fetchOffset ? { abortedAt, ...rest } : []))
+        .sort((a, b) => a.abortedAt - b.abortedAt)
+        .map(({ producerId, firstOffset }) => ({ producerId, firstOffset })),
       records: Buffer.concat(this.batches.slice(first).map(({ bytes }) => bytes)),
     };
   }
@@ -187,12 +204,16 @@ async function encodeBatch(
   const batch = Buffer.concat([plain.subarray(0, 61), compress(plain.subarray(61))]);
   const attributes = batch.readInt16BE(21) | codec | (drawn.logAppendTime ? 8 : 0) | (control ? 32 : 0);
   batch.writeInt16BE(attributes, 21);
-  return withLengthAndChecksum(batch);
+  return withLength(batch);
 }
 
-/** Sets both to fit what the batch has become. */
-export function withLengthAndChecksum(batch: Buffer): Buffer {
+/** The length and then the checksum that fit what the batch has become. */
+export function withLength(batch: Buffer): Buffer {
   batch.writeInt32BE(batch.length - 12, 8);
+  return withChecksum(batch);
+}
+
+export function withChecksum(batch: Buffer): Buffer {
   batch.writeUInt32BE(stockCrc32c(batch.subarray(21)), 17);
   return batch;
 }

@@ -20,6 +20,8 @@ interface Section {
   start: number;
   end: number;
   readonly header: BatchHeader;
+  /** Where to fetch next, should this section turn out to be unreadable. */
+  readonly resumeAt: number;
 }
 
 /** Once so much has been decompressed, the rest of the set is left for the next fetch. */
@@ -99,10 +101,11 @@ function readableSection(
     }
     if (count === 0) return undefined;
     const codec = attributes & ATTRIBUTE.compression;
-    if (codec === 0) return { bytes: records, start: start + AT.records, end, header };
+    const resumeAt = at.offset;
+    if (codec === 0) return { bytes: records, start: start + AT.records, end, header, resumeAt };
     const bytes = decompressRecords(codec, records.subarray(start + AT.records, end));
     if (bytes === undefined) throw compressionUnknown(at, codec);
-    return { bytes, start: 0, end: bytes.length, header };
+    return { bytes, start: 0, end: bytes.length, header, resumeAt };
   } catch (error) {
     throw error instanceof MalformedRecords ? recordsCorrupt(at, error.message, error.cause ?? error) : error;
   }
@@ -134,20 +137,17 @@ function readColumns(
     if (fitsRecords(header.count, end - start)) capacity += header.count;
   }
   const columns = new Columns(capacity);
-  let readTo = fetchOffset;
   for (const section of sections) {
     const { count } = columns;
+    const { bytes, resumeAt } = section;
     try {
       readSection(section, columns, fetchOffset);
     } catch (error) {
-      const at = { topic, partition, offset: Math.max(fetchOffset, section.header.baseOffset) };
-      if (readTo === fetchOffset) {
-        throw error instanceof MalformedRecords ? recordsCorrupt(at, error.message, error) : error;
-      }
+      if (!(error instanceof MalformedRecords)) throw error;
+      if (resumeAt === fetchOffset) throw recordsCorrupt({ topic, partition, offset: resumeAt }, error.message, error);
       columns.count = count;
-      return { batch: columns.batch(topic, partition, section.bytes), nextOffset: readTo };
+      return { batch: columns.batch(topic, partition, bytes), nextOffset: resumeAt };
     }
-    readTo = section.header.nextOffset;
   }
   return { batch: sections.length === 0 ? undefined : columns.batch(topic, partition, sections[0].bytes), nextOffset };
 }
