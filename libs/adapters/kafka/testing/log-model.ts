@@ -16,6 +16,8 @@ export interface DrawnBatch {
   readonly kind: 'plain' | 'transactional' | 'commit' | 'abort';
   readonly producer: number;
   readonly gap: number;
+  /** Before the first record, within the batch: compaction has taken the rest. */
+  readonly firstGap: number;
   readonly endGap: number;
   readonly timestamp: number;
   readonly maxTimestamp: number;
@@ -49,6 +51,7 @@ const drawnBatch: fc.Arbitrary<DrawnBatch> = fc.record({
   kind: fc.constantFrom('plain', 'transactional', 'transactional', 'commit', 'abort'),
   producer: fc.integer({ min: 0, max: 1 }),
   gap,
+  firstGap: fc.oneof({ weight: 20, arbitrary: fc.constant(0) }, fc.constant(2 ** 30)),
   endGap: gap,
   timestamp: fc.oneof(fc.constant(-1), fc.integer({ min: 0, max: 2 ** 44 })),
   maxTimestamp: fc.integer({ min: 0, max: 2 ** 44 }),
@@ -59,6 +62,25 @@ const drawnBatch: fc.Arbitrary<DrawnBatch> = fc.record({
 export const drawnLog: fc.Arbitrary<DrawnLog> = fc.record({
   baseOffset: fc.constantFrom(0, 5, 2 ** 31 - 3, 2 ** 32 - 3, 2 ** 40 - 3, 2 ** 52),
   batches: fc.array(drawnBatch, { minLength: 1, maxLength: 10 }),
+});
+/** One record a batch, two producers, and nothing else that would hide the order of their transactions. */
+export const drawnTransactions: fc.Arbitrary<DrawnLog> = fc.record({
+  baseOffset: fc.constant(0),
+  batches: fc.array(
+    fc.record({
+      kind: fc.constantFrom('plain', 'transactional', 'transactional', 'transactional', 'commit', 'abort'),
+      producer: fc.integer({ min: 0, max: 1 }),
+      gap: fc.constant(0),
+      firstGap: fc.constant(0),
+      endGap: fc.constant(0),
+      timestamp: fc.constant(0),
+      maxTimestamp: fc.constant(0),
+      logAppendTime: fc.constant(false),
+      compression: fc.constant('none'),
+      records: fc.constant([{ key: null, value: Buffer.from('v'), headers: {}, timestampDelta: 0, gap: 0 }]),
+    }),
+    { minLength: 1, maxLength: 12 },
+  ),
 });
 /** A few records of a few bytes, so that damage hits what matters. */
 export const drawnSmallLog: fc.Arbitrary<DrawnLog> = fc.record({
@@ -81,7 +103,7 @@ export interface Row {
   readonly offset: number;
 }
 interface LogBatch {
-  readonly bytes: Buffer;
+  bytes: Buffer;
   readonly nextOffset: number;
   readonly rows: readonly Row[];
   transaction: { readonly producerId: bigint; readonly firstOffset: number; abortedAt?: number } | undefined;
@@ -89,7 +111,7 @@ interface LogBatch {
 
 const CONTROL = { abort: 0, commit: 1 } as const;
 const hex = (part: Buffer | null): string | null => part && part.toString('hex');
-const producerId = (producer: number): bigint => [2n ** 53n, 2n ** 53n + 1n][producer];
+export const producerId = (producer: number): bigint => [2n ** 53n, 2n ** 53n + 1n][producer];
 
 export class Log {
   readonly batches: LogBatch[] = [];
@@ -148,7 +170,7 @@ export class Log {
       open.delete(producer);
     }
 
-    let delta = -1;
+    let delta = control || drawn.records.length === 0 ? -1 : drawn.firstGap - 1;
     const records = (control ? [marker(CONTROL[kind])] : drawn.records).map((r) => ({
       ...r,
       offset: (delta += r.gap + 1),
@@ -205,6 +227,13 @@ async function encodeBatch(
   const attributes = batch.readInt16BE(21) | codec | (drawn.logAppendTime ? 8 : 0) | (control ? 32 : 0);
   batch.writeInt16BE(attributes, 21);
   return withLength(batch);
+}
+
+/** The batch as compaction may leave it: its header alone. */
+export function emptied(batch: Buffer): Buffer {
+  const header = Buffer.from(batch.subarray(0, 61));
+  header.writeInt32BE(0, 57);
+  return withLength(header);
 }
 
 /** The length and then the checksum that fit what the batch has become. */
