@@ -63,7 +63,8 @@ export const drawnLog: fc.Arbitrary<DrawnLog> = fc.record({
   baseOffset: fc.constantFrom(0, 5, 2 ** 31 - 3, 2 ** 32 - 3, 2 ** 40 - 3, 2 ** 52),
   batches: fc.array(drawnBatch, { minLength: 1, maxLength: 10 }),
 });
-/** One record a batch, two producers, and nothing else that would hide the order of their transactions. */
+const SMALL_RECORD: DrawnRecord = { key: null, value: Buffer.from('v'), headers: {}, timestampDelta: 0, gap: 0 };
+/** One or two records a batch, two producers, and nothing else that would hide the order of their transactions. */
 export const drawnTransactions: fc.Arbitrary<DrawnLog> = fc.record({
   baseOffset: fc.constant(0),
   batches: fc.array(
@@ -77,7 +78,7 @@ export const drawnTransactions: fc.Arbitrary<DrawnLog> = fc.record({
       maxTimestamp: fc.constant(0),
       logAppendTime: fc.constant(false),
       compression: fc.constant('none'),
-      records: fc.constant([{ key: null, value: Buffer.from('v'), headers: {}, timestampDelta: 0, gap: 0 }]),
+      records: fc.integer({ min: 1, max: 2 }).map((count) => Array<DrawnRecord>(count).fill(SMALL_RECORD)),
     }),
     { minLength: 1, maxLength: 12 },
   ),

@@ -101,7 +101,7 @@ describe('readRecords', () => {
 
   it('follows interleaved transactions from any offset on', async () => {
     await fc.assert(
-      fc.asyncProperty(drawnTransactions, fc.nat(13), async (drawn, where) => {
+      fc.asyncProperty(drawnTransactions, fc.nat(25), async (drawn, where) => {
         const log = await Log.of(drawn);
         const fetchOffset = where % (log.endOffset + 1);
         for (const codec of [fastCodec, stockCodec]) {
@@ -117,9 +117,9 @@ describe('readRecords', () => {
   });
 
   it('makes of any list of aborted transactions, true or not, what the reference makes of it', async () => {
-    const lists = fc.array(fc.tuple(fc.nat(1), fc.nat(12)), { minLength: 1, maxLength: 4 });
+    const lists = fc.array(fc.tuple(fc.nat(1), fc.nat(24)), { minLength: 1, maxLength: 4 });
     await fc.assert(
-      fc.asyncProperty(drawnTransactions, lists, fc.nat(12), fc.nat(12), async (drawn, list, where, lost) => {
+      fc.asyncProperty(drawnTransactions, lists, fc.nat(24), fc.nat(12), async (drawn, list, where, lost) => {
         const log = await Log.of(drawn);
         const fetchOffset = where % (log.endOffset + 1);
         const abortedTransactions = list.map(([producer, firstOffset]) => ({
@@ -269,6 +269,16 @@ describe('readRecords', () => {
     ['message format v0', 'KAFKA_FORMAT', /message\.format\.version/, (b) => (b[16] = 0)],
     ['a format yet to come', 'KAFKA_FORMAT', /Upgrade riverrun/, (b) => (b[16] = 3)],
     [
+      'more records than fit',
+      'KAFKA_RECORDS_CORRUPT',
+      /1073741824 records in 8 bytes/,
+      (b) => {
+        b.writeInt32BE(2 ** 30, 23);
+        b.writeInt32BE(2 ** 30, 57);
+        withLength(b);
+      },
+    ],
+    [
       'a compression yet to come',
       'KAFKA_COMPRESSION',
       /compression 5/,
@@ -289,6 +299,14 @@ describe('readRecords', () => {
       expect(error).toMatchObject({ code, message: expect.stringContaining('ticks[3] at offset 7') as string });
       expect(error?.message).toMatch(message);
     }
+  });
+
+  it('refuses a record longer than its batch', async () => {
+    const records = await batchOf((b) => {
+      b[61] += 2;
+      withLength(b);
+    });
+    expect(() => readRecords({ ...empty, records }, 7, 'read_committed')).toThrow(/past the batch's end/);
   });
 
   it('gives what comes before a damaged batch first, and refuses when a fetch begins there', async () => {
