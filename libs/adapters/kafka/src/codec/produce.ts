@@ -48,9 +48,9 @@ export function encodeProduceRequest(request: ProduceRequest): Buffer {
 /** Body of a Produce v7 response. RiverrunError KAFKA_RESPONSE if it is cut off. */
 export function decodeProduceResponse(payload: Buffer): ProducedPartition[] {
   const reader = new ProtocolReader(payload, 'Produce');
-  const topics = reader.array(6, () => {
+  const topics = reader.array(() => {
     const topic = reader.string();
-    return reader.array(30, () => {
+    return reader.array(() => {
       const partition = reader.int32();
       const errorCode = reader.int16();
       const baseOffset = reader.int64();

@@ -44,12 +44,11 @@ export class ProtocolReader {
     const start = this.take(length);
     return this.bytes.subarray(start, start + length);
   }
-  /** An array of elements of at least `smallest` bytes; empty for null. */
-  array<T>(smallest: number, element: (reader: this) => T): T[] {
+  /** Empty for null. An element takes a byte or more, so that a false count soon meets the end. */
+  array<T>(element: () => T): T[] {
     const count = this.int32();
-    if (count * smallest > this.bytes.length - this.position) throw this.tooShort();
     const elements: T[] = [];
-    for (let i = 0; i < count; i++) elements.push(element(this));
+    for (let i = 0; i < count; i++) elements.push(element());
     return elements;
   }
 
