@@ -7,7 +7,7 @@ import { freePorts } from './ports.js';
 import { isOnPath, waitUntil } from './programs.js';
 import { ServerProcess, controlOf, serverFolder, type Control } from './server-process.js';
 
-// Its type has no place for what exactOptionalPropertyTypes makes of that one.
+// `new Redis` does not take undefined for it, as the options' own type does.
 type ClientOptions = Omit<IoredisOptions, 'replyMapping'>;
 
 export interface RedisUser {
