@@ -83,6 +83,9 @@ const SMALL: Settings = {
   'transaction.state.log.replication.factor': 1,
   'transaction.state.log.min.isr': 1,
   'transaction.state.log.num.partitions': 4,
+  // A killed broker is let in again only when the session of its former self is over; the default makes a restart wait 9 s.
+  'broker.session.timeout.ms': 4_000,
+  'broker.heartbeat.interval.ms': 1_000,
 };
 
 function listenerSettings(listeners: readonly Listener[], controller: number): Settings {
