@@ -1,4 +1,5 @@
 /** One look at the registry for all partitions of an instance: champions are asked for at most twice a second, a model is loaded once. */
+import { RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelArtifact, type ModelReference } from '#domain/model';
 import type { Aliases, ModelArchive, ModelRegistry } from '#domain/ports';
 import type { ModelSource } from './pipeline-service.js';
@@ -59,6 +60,10 @@ export class ModelCache implements ModelSource, ModelArchive {
 
   async adopt(pipeline: string, artifact: ModelArtifact): Promise<void> {
     await this.registry.restore(artifact);
-    await this.registry.activate(pipeline, artifact.manifest, null);
+    await this.registry.activate(pipeline, artifact.manifest, null).catch((error: unknown) => {
+      // Another partition, or another instance, was quicker.
+      if (!(error instanceof RiverrunError && error.code === 'ALIAS_CHANGED')) throw error;
+    });
+    this.asked.delete(pipeline);
   }
 }
