@@ -14,6 +14,9 @@ const POM = join(import.meta.dirname.replace(`${sep}dist${sep}test${sep}`, `${se
 const folderOf = (version: KafkaVersion): string =>
   join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'riverrun', `kafka-${version}`);
 
+/** Where `prepareKafka` puts the loaded classes of the broker in that folder. */
+export const archiveOf = (folder: string): string => `${folder}.jsa`;
+
 /** Why Kafka cannot run here as a process of our own; undefined where it can. */
 export async function missingForKafka(version: KafkaVersion = '4.1.0'): Promise<string | undefined> {
   const printed = isOnPath('java') ? await run('java', ['-version']).catch(String) : '';

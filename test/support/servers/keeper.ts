@@ -3,7 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
 import { NO_DAEMON, startKafkaContainer, startRedisContainer, type SharedServer } from './containers.js';
-import { KAFKA_VERSIONS, installKafka, missingForKafka } from './kafka-install.js';
+import { KAFKA_VERSIONS, missingForKafka } from './kafka-install.js';
+import { prepareKafka } from './kafka-prepare.js';
 import { startKafka } from './kafka.js';
 import { answers } from './ports.js';
 import { missingForRedis, startRedis } from './redis.js';
@@ -42,6 +43,7 @@ const SOURCES: Record<SharedKind, Source> = {
     container: startKafkaContainer,
     missing: missingForKafka,
     process: async () => {
+      await prepareKafka('4.1.0');
       const kafka = await startKafka();
       return { address: kafka.brokers.join(','), stop: () => kafka.stop() };
     },
@@ -77,7 +79,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 function find(kind: ServerKind, started: SharedServer[]): Promise<Found> {
-  if (kind === 'own-kafka') return prepareKafka();
+  if (kind === 'own-kafka') return prepareVersions();
   if (kind === 'own-redis') return Promise.resolve(because(missingForRedis()));
   return findShared(SOURCES[kind], started);
 }
@@ -85,12 +87,12 @@ function find(kind: ServerKind, started: SharedServer[]): Promise<Found> {
 const because = (reason: string | undefined): Found => (reason === undefined ? {} : { reason });
 
 /** Here, so that workers do not all download the same. */
-async function prepareKafka(): Promise<Found> {
+async function prepareVersions(): Promise<Found> {
   try {
     for (const version of KAFKA_VERSIONS) {
       const missing = await missingForKafka(version);
       if (missing !== undefined) return { reason: missing };
-      await installKafka(version);
+      await prepareKafka(version);
     }
     return {};
   } catch (error) {
