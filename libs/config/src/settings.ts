@@ -29,7 +29,7 @@ export const settingsShape = {
   maxBatch: kinds.integer(1, 1_000_000).default(4_096),
   maxBatchWait: kinds.duration(0, 60_000).default(10),
   maxRecordBytes: kinds.bytes(1_024, 64 * 1024 ** 2).default(1024 ** 2),
-  hotBytes: kinds.bytes(1024 ** 2, 1024 ** 4).default(512 * 1024 ** 2),
+  hotBytes: kinds.bytes(1024 ** 2, 1024 ** 4).optional(),
   retrainInterval: kinds.durationOrOff(1_000).optional(),
 
   kafkaBrokers: kinds.list(kinds.hostAndPort(), 'host:port, comma-separated').default([]),
