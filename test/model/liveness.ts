@@ -10,10 +10,8 @@ import type { State } from './state.js';
 
 export type Verdict = 'live' | 'after-time-out' | 'stuck';
 
-const processed = (config: Configuration, state: State, slot: number): boolean =>
-  state.partitions.every(
-    (p, i) => p.c === config.log[i].length || state.processes[slot].holdings[i].stage === 'refused',
-  );
+const processed = (config: Configuration, state: State): boolean =>
+  state.partitions.every(({ c }, p) => c === config.log[p].length);
 
 /** A transaction that is open with records in it: read_committed readers wait. */
 export const blocksReaders = (state: State): boolean =>
@@ -51,7 +49,7 @@ export class Liveness {
       cameFrom.push(from);
       const known = this.verdicts.get(key);
       if (known === false) continue;
-      if (known || (processed(this.config, state, slot) && this.goal(state))) {
+      if (known || (processed(this.config, state) && this.goal(state))) {
         for (let i = at; i >= 0; i = cameFrom[i]) this.verdicts.set(path[i], true);
         return true;
       }

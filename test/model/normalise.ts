@@ -2,11 +2,12 @@
  * Maps states that behave alike onto one, so that epochs, member numbers and generations need no bound: of each only "current", "old" and, for generations, "the one
  * before" matter. A request that can only be refused from now on, and whose answer nobody waits for, is dropped.
  */
+import { CURRENT_EPOCH } from './broker.js';
 import type { Configuration } from './configuration.js';
-import { awaits } from './process.js';
+import { awaits, text } from './process.js';
 import type { Process, Request, State } from './state.js';
 
-export const CURRENT = 2;
+const CURRENT = CURRENT_EPOCH;
 const OLD = 1;
 /** Generations: 3 is the current one, 2 the one before it, 1 any older. */
 const GENERATION = 3;
@@ -50,16 +51,15 @@ function renamed(
   member: (slot: number, value: number) => number,
   generation: (value: number) => number,
 ): Request {
-  const next = { ...request };
-  if ('epoch' in next) next.epoch = epoch(next.id, next.epoch);
-  if ('member' in next) next.member = member(next.from, next.member);
-  if ('generation' in next) next.generation = generation(next.generation);
-  return ('epoch' in request && 'epoch' in next && request.epoch !== next.epoch) ||
-    ('member' in request &&
-      'member' in next &&
-      (request.member !== next.member || request.generation !== next.generation))
-    ? next
-    : request;
+  const next = {
+    ...request,
+    ...('epoch' in request && { epoch: epoch(request.id, request.epoch) }),
+    ...('member' in request && {
+      member: member(request.from, request.member),
+      generation: generation(request.generation),
+    }),
+  };
+  return text(next) === text(request) ? request : next;
 }
 
 function hopeless(config: Configuration, state: State, request: Request): boolean {
@@ -69,5 +69,6 @@ function hopeless(config: Configuration, state: State, request: Request): boolea
     return request.member !== CURRENT || request.generation !== GENERATION;
   if (request.kind !== 'save' || !rules.compareAndSet) return false;
   // Without faults to come a watermark never goes back.
-  return state.faults.failovers === 0 && state.faults.flushes === 0 && state.slots[request.p].W > request.expected;
+  const { failovers, flushes } = state.faults;
+  return failovers === 0 && flushes === 0 && state.slots[request.p].W > request.expected.W;
 }

@@ -1,10 +1,16 @@
 /** The protocol as a system to search: every move of every process, every request served, every fault still allowed. */
+import { transact } from './batch.js';
 import { abort, idle, markers, serve } from './broker.js';
 import type { Configuration } from './configuration.js';
+import { membership } from './membership.js';
 import { normalise } from './normalise.js';
-import { answered, giveUp, moves, text } from './process.js';
+import { answered, giveUp, startProcess, text, type Move } from './process.js';
+import { recovery } from './recovery.js';
+import { emptySlot, flush, loseBucket, save } from './redis.js';
+import { save as saves } from './saving.js';
 import type { Step, System } from './search.js';
-import { AWAY, put, type Faults, type Process, type Request, type Slot, type State } from './state.js';
+import { put, type Faults, type Partition, type Process, type State } from './state.js';
+import { evictions } from './stepping.js';
 import { violation } from './truth.js';
 
 /** 0 and 1: a process slot; 'env' the servers; 'fault' what need not happen. */
@@ -16,27 +22,27 @@ export interface TaggedStep extends Step<State> {
 
 const SLOTS = [0, 1] as const;
 
-const fresh = (config: Configuration, id: number): Process => ({
-  id,
-  epoch: 0,
-  member: 0,
-  generation: 0,
-  joining: false,
-  transaction: null,
-  holdings: config.log.map(() => AWAY(config.streams)),
-});
-
 /** Both processes are members of the current generation, and partition p is that of slot p; nobody has recovered yet. */
 export function initialState(config: Configuration): State {
   const crashes = config.faults.crashes ?? 0;
   const partitions = config.log.length;
   const processes = SLOTS.map((slot): Process => {
-    const process = fresh(config, slot);
+    const process = startProcess(config, slot);
     const holdings = process.holdings.map((h, p) => (p === slot ? { ...h, stage: 'assigned' as const } : h));
     return { ...process, member: 2, generation: 3, holdings };
   });
+  const known = config.firstStart ? -1 : 0;
   return {
-    partitions: config.log.map((records) => ({ c: 0, owner: -1, outcomes: records.map(() => 0) })),
+    partitions: config.log.map((records): Partition => ({
+      c: known,
+      owner: -1,
+      base: known,
+      end: config.firstStart ? 0 : records.length,
+      outcomes: records.map(() => 0),
+      checkpoint: { W: -1, streams: Array<string>(config.streams).fill('') },
+      swap: -1,
+      first: known,
+    })),
     transactions: Array.from({ length: 2 + crashes }, () => idle(partitions)),
     group: {
       generation: 3,
@@ -45,7 +51,7 @@ export function initialState(config: Configuration): State {
       joined: [false, false],
       assignment: config.log.map((_, p) => p),
     },
-    slots: config.log.map((): Slot => ({ W: 0, streams: Array<string>(config.streams).fill('') })),
+    slots: config.log.map(() => emptySlot(config.streams, known)),
     history: [],
     processes,
     network: [],
@@ -56,6 +62,7 @@ export function initialState(config: Configuration): State {
       transactionTimeouts: 0,
       failovers: 0,
       flushes: 0,
+      bucketLosses: 0,
       dead: -1,
       ...config.faults,
     },
@@ -68,18 +75,10 @@ const spend = (state: State, fault: Exclude<keyof Faults, 'dead'>): State => ({
   faults: { ...state.faults, [fault]: state.faults[fault] - 1 },
 });
 
-function script(config: Configuration, state: State, save: Extract<Request, { kind: 'save' }>): State | null {
-  const slot = state.slots[save.p];
-  if (config.rules.compareAndSet && slot.W !== save.expected) return null;
-  const streams = (slot.W < 0 ? slot.streams.map(() => '') : slot.streams).map((h, s) => save.streams[s] ?? h);
-  const history = state.faults.failovers > 0 ? [...state.history, state.slots].slice(-2) : state.history;
-  return { ...state, history, slots: put(state.slots, save.p, { W: save.W, streams }) };
-}
-
 function deliver(config: Configuration, state: State, index: number): State {
   const request = state.network[index];
   const rest = { ...state, network: state.network.filter((_, i) => i !== index) };
-  const served = request.kind === 'save' ? script(config, rest, request) : serve(config, rest, request);
+  const served = request.kind === 'save' ? save(config, rest, request) : serve(config, rest, request);
   return answered(config, served ?? rest, request, served !== null);
 }
 
@@ -127,7 +126,7 @@ function faults(config: Configuration, state: State): TaggedStep[] {
       const next = spend(state, 'crashes');
       add(`w${slot}: crash; starts again as T${id}`, {
         ...next,
-        processes: put(state.processes, slot, fresh(config, id)),
+        processes: put(state.processes, slot, startProcess(config, id)),
       });
     }
     if (left.expulsions > 0 && me.member > 0 && state.group.members[slot] === me.member)
@@ -140,10 +139,11 @@ function faults(config: Configuration, state: State): TaggedStep[] {
       const lost = state.history.length - i;
       add(`redis: fail-over, last ${lost} writes lost`, { ...spend(state, 'failovers'), slots, history: [] });
     });
-  if (left.flushes > 0) {
-    const empty = state.slots.map((slot): Slot => ({ W: -1, streams: slot.streams.map(() => '') }));
-    add('redis: FLUSHALL', { ...spend(state, 'flushes'), slots: empty, history: [] });
-  }
+  if (left.flushes > 0) add('redis: FLUSHALL', flush(spend(state, 'flushes')));
+  if (left.bucketLosses > 0)
+    state.slots.forEach((slot, p) => {
+      if (slot.count > 0) add(`redis: loses the bucket of ${p}`, loseBucket(spend(state, 'bucketLosses'), p));
+    });
   if (left.transactionTimeouts > 0)
     for (const step of transactionTimeouts(state)) add(step.label, spend(step.to, 'transactionTimeouts'));
   return all;
@@ -153,6 +153,31 @@ export function transactionTimeouts(state: State): { label: string; to: State; i
   return state.transactions.flatMap((t, id) =>
     t.status === 'ongoing' ? [{ label: `broker: times out the transaction of T${id}`, to: abort(state, id), id }] : [],
   );
+}
+
+/** Everything that the process in `slot` may do next, but for giving up on a request. */
+function moves(config: Configuration, state: State, slot: number): Move[] {
+  const me = state.processes[slot];
+  const all = membership(config, state, slot);
+  if (me.joining && config.rules.quietWhileJoining) return all;
+  all.push(...transact(config, state, slot));
+  me.holdings.forEach((_, p) => {
+    // Its own transaction of before must be settled first: reading c comes after InitProducerId.
+    if (me.epoch > 0) all.push(...recovery(config, state, slot, p));
+    all.push(...saves(config, state, slot, p), ...evictions(config, state, slot, p));
+  });
+  return all;
+}
+
+/** Somebody appends the next record. */
+function appends(config: Configuration, state: State): TaggedStep[] {
+  return state.partitions.flatMap((partition, p) => {
+    if (partition.end === config.log[p].length) return [];
+    const partitions = put(state.partitions, p, { ...partition, end: partition.end + 1 });
+    return [
+      { label: () => `record ${partition.end} of ${p} is appended`, to: { ...state, partitions }, by: 'env' as const },
+    ];
+  });
 }
 
 export function steps(config: Configuration, state: State): TaggedStep[] {
@@ -171,7 +196,7 @@ export function steps(config: Configuration, state: State): TaggedStep[] {
     all.push({ label: () => `delivered: ${text(request)}`, to: deliver(config, state, i), by: request.from as Actor });
   });
   for (const { label, to } of markers(state)) all.push({ label: () => label, to, by: 'env' });
-  all.push(...complete(config, state), ...faults(config, state));
+  all.push(...appends(config, state), ...complete(config, state), ...faults(config, state));
   return all;
 }
 
