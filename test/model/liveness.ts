@@ -8,16 +8,31 @@ import { normalise } from './normalise.js';
 import { Interner } from './search.js';
 import type { State } from './state.js';
 
-export type Verdict = 'live' | 'after-time-out' | 'stuck';
+type Verdict = 'live' | 'after-time-out' | 'stuck';
 
 const processed = (config: Configuration, state: State): boolean =>
   state.partitions.every(({ c }, p) => c === config.log[p].length);
 
 /** A transaction that is open with records in it: read_committed readers wait. */
-export const blocksReaders = (state: State): boolean =>
+const blocksReaders = (state: State): boolean =>
   state.transactions.some((t) => t.status === 'ongoing' && t.produced.some((records) => records !== null));
 
-export class Liveness {
+/** Says of a state who would have to wait, or undefined. Every state counts: crashes and stops come at any time. */
+export function livenessProbe(config: Configuration): (state: State) => string | undefined {
+  const records = new Liveness(config);
+  const readers = new Liveness(config, (state) => !blocksReaders(state));
+  return (state) => {
+    for (const slot of [0, 1] as const) {
+      const verdict = records.alone(state, slot);
+      if (verdict === 'stuck') return `w${slot} alone never gets on`;
+      if (verdict === 'after-time-out') return `w${slot} alone gets on only after a transaction's time-out`;
+      if (readers.alone(state, slot) !== 'live') return `w${slot} alone: readers wait for a transaction's time-out`;
+    }
+    return undefined;
+  };
+}
+
+class Liveness {
   private readonly interner = new Interner();
   /** States from which the goal was reached, or from which it cannot be. */
   private readonly verdicts = new Map<string, boolean>();
