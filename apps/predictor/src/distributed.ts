@@ -1,18 +1,21 @@
-/** Composes the distributed service: ticks and outcomes in Kafka, states and models in Redis, a pipeline service for each partition the group gives this instance. */
+/** Composes the distributed service: ticks and outcomes in Kafka, states and models in Redis, a pipeline service for each partition the group gives this instance.
+ *  A trainer has neither Kafka nor partitions: it works from Redis alone. */
 import type { Config } from '#config/config';
 import { kafkaConnection, redisConnection, topicNames } from '#config/connections';
-import { RiverrunError } from '#domain/errors';
+import { RiverrunError, errorMessage } from '#domain/errors';
 import { SEGMENT_ROWS, type Logger, type ModelRegistry, type StateStore, type WindowStore } from '#domain/ports';
 import { KafkaPartitions } from '#adapters/kafka/kafka-partitions';
 import type { KafkaTickLog } from '#adapters/kafka/kafka-tick-log';
 import { connectRedis, type RedisClient } from '#adapters/redis/redis-client';
 import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
 import { RedisStateStore } from '#adapters/redis/redis-state-store';
+import { RedisTurns } from '#adapters/redis/redis-turns';
 import { Pipeline } from '#pipeline/pipeline';
 import { bytesPerStream } from '#pipeline/stream-table';
 import { keepCheckpoints } from './checkpoints.js';
 import { ModelCache } from './model-cache.js';
 import { PipelineService } from './pipeline-service.js';
+import { RedisTrainingSource } from './redis-training.js';
 import type { Running, ServiceObserver } from './running.js';
 import { Services } from './services.js';
 import type { Metrics } from '#telemetry/metrics';
@@ -21,6 +24,7 @@ import type { Metrics } from '#telemetry/metrics';
 const TYPICAL_HIDDEN = 64;
 const FIRST_RETRY_MS = 500;
 const MOST_RETRY_MS = 10_000;
+const PING_MS = 1000;
 /** What waiting may mend. Wrong credentials, a wrong policy or a wrong topic stop the start. */
 const PASSING = new Set(['KAFKA_UNREACHABLE', 'REDIS_UNREACHABLE']);
 
@@ -32,6 +36,7 @@ export class Distributed implements Running {
   private models: { registry: RedisModelRegistry; cache: ModelCache } | undefined;
   private trouble: string | undefined = 'connecting';
   private stopping = false;
+  private ping: NodeJS.Timeout | undefined;
   private readonly byLog = new Map<KafkaTickLog, { service: PipelineService; stopCheckpoints: () => void }>();
 
   constructor(
@@ -49,6 +54,15 @@ export class Distributed implements Running {
     aliases: (pipeline) => this.connected().aliases(pipeline),
     activate: (pipeline, model, expected) => this.connected().activate(pipeline, model, expected),
   };
+
+  get training(): Running['training'] {
+    const { pipelines, app } = this.config;
+    const client = (): RedisClient => this.client();
+    return {
+      sources: pipelines.map((spec) => new RedisTrainingSource(spec, app, client, this.registry)),
+      turns: { take: async (pipeline) => new RedisTurns(client(), { app }).take(pipeline) },
+    };
+  }
 
   problems(): string[] {
     const problem = this.trouble ?? this.partitions?.problem;
@@ -68,6 +82,7 @@ export class Distributed implements Running {
   async stop(): Promise<void> {
     this.stopping = true;
     for (const { stopCheckpoints } of this.byLog.values()) stopCheckpoints();
+    clearInterval(this.ping);
     await Promise.all(this.services.all.map((service) => service.stop()));
     await this.partitions?.stop();
     await this.redis?.close();
@@ -86,6 +101,11 @@ export class Distributed implements Running {
     for (const warning of redis.warnings) logger.warn(warning);
     const registry = new RedisModelRegistry(redis, { app: config.app });
     this.models = { registry, cache: new ModelCache(registry) };
+    if (config.role === 'trainer') {
+      this.trouble = undefined;
+      this.ping = setInterval(() => void this.askRedis(redis), PING_MS);
+      return;
+    }
     const options = {
       connection: kafkaConnection(config),
       app: config.app,
@@ -105,6 +125,17 @@ export class Distributed implements Running {
       }),
     );
     this.trouble = undefined;
+  }
+
+  /** A predictor's partitions say by themselves what keeps them; a trainer may have nothing to ask Redis for minutes. */
+  private async askRedis(redis: RedisClient): Promise<void> {
+    try {
+      await redis.call('PING', []);
+      this.trouble = undefined;
+    } catch (error) {
+      if (this.trouble === undefined && !this.stopping) this.logger.warn(errorMessage(error));
+      this.trouble = errorMessage(error);
+    }
   }
 
   /** undefined once the service stops. */
@@ -172,8 +203,16 @@ export class Distributed implements Running {
   }
 
   private connected(): ModelRegistry {
-    if (this.models === undefined)
-      throw new RiverrunError('UNAVAILABLE', `the registry cannot be reached: ${this.trouble ?? 'no connection'}`);
+    if (this.models === undefined) throw this.unavailable('the registry');
     return this.models.registry;
+  }
+
+  private client(): RedisClient {
+    if (this.redis === undefined) throw this.unavailable('Redis');
+    return this.redis;
+  }
+
+  private unavailable(what: string): RiverrunError {
+    return new RiverrunError('UNAVAILABLE', `${what} cannot be reached: ${this.trouble ?? 'no connection'}`);
   }
 }

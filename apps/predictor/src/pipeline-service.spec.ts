@@ -1,14 +1,17 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { RiverrunError } from '#domain/errors';
+import { gruSpec, modelOf } from '../../../test/support/models.js';
 import { recordsOf, TestPipeline } from '../../../test/support/pipelines.js';
 import { PipelineService } from './pipeline-service.js';
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const quiet = (): void => undefined;
+const close = (): Promise<void> => Promise.resolve();
 const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 it('takes ticks again once states can be saved again', async () => {
   const test = await new TestPipeline(undefined, { saveAfterMs: 50 }).open();
-  const service = new PipelineService(test.pipeline, test.log, {} as never, logger, () => Promise.resolve());
+  const service = new PipelineService(test.pipeline, test.log, {} as never, logger, close, test.log);
   service.start();
   const commit = test.states.commit.bind(test.states);
   await service.submit(recordsOf([{ stream: 'a', ts: 1, value: 1 }]));
@@ -25,9 +28,40 @@ it('takes ticks again once states can be saved again', async () => {
 
 it('stops at once though ticks do not move', async () => {
   const test = await new TestPipeline().open();
-  const service = new PipelineService(test.pipeline, test.log, {} as never, logger, () => Promise.resolve());
+  const service = new PipelineService(test.pipeline, test.log, {} as never, logger, close, test.log);
   service.start();
   test.log.publish = () => Promise.reject(new Error('disk full'));
   await expect(service.submit(recordsOf([{ stream: 'a', ts: 1, value: 1 }]))).rejects.toThrow('disk full');
   await Promise.race([service.stop(), sleep(2500).then(() => Promise.reject(new Error('hangs')))]);
 }, 5000);
+
+it('goes on with the model it serves while the champion cannot be served, and says so once', async () => {
+  const test = await new TestPipeline().open();
+  await test.swap(modelOf(gruSpec(4), 1));
+  const warn = vi.fn();
+  let corrupt = true;
+  const models = {
+    aliases: () => Promise.resolve({ champion: { name: 'test', version: 2 }, previous: undefined }),
+    load: () => {
+      if (corrupt) return Promise.reject(new RiverrunError('MODEL_CORRUPT', 'test@2 is damaged'));
+      const model = modelOf(gruSpec(4), 2);
+      test.models.set(model.manifest.digest, model);
+      return Promise.resolve(model);
+    },
+  };
+  const service = new PipelineService(test.pipeline, test.log, models, { ...logger, warn }, close, test.log);
+  service.start();
+  for (let k = 0; k < 3; k++) await service.followChampion();
+  expect(service.notice).toBe('test@2 is damaged');
+  expect(warn.mock.calls.map(([, fields]) => fields as unknown)).toEqual([
+    { pipeline: 'default', serving: 'test@1', code: 'MODEL_CORRUPT', error: 'test@2 is damaged' },
+  ]);
+  expect(service.problem).toBeUndefined();
+  const [answer] = await service.submit(recordsOf([{ stream: 'a', ts: 1, value: 1 }]));
+  expect(answer).toMatchObject({ json: expect.stringContaining('"test@1"') as string });
+  corrupt = false;
+  await service.followChampion();
+  expect(service.notice).toBeUndefined();
+  expect(test.pipeline.model?.label).toBe('test@2');
+  await service.stop();
+});

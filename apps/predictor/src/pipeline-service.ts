@@ -30,6 +30,7 @@ export class PipelineService {
   /** Why ticks do not move at present; and why states cannot be saved. */
   private stuck: string | undefined;
   private unsaved: string | undefined;
+  private unservable: string | undefined;
   swaps = 0;
   /** Told how long each recovery took. */
   onRecovered: ((seconds: number) => void) | undefined;
@@ -52,6 +53,11 @@ export class PipelineService {
 
   get problem(): string | undefined {
     return this.stuck ?? this.unsaved;
+  }
+
+  /** Why it serves another model than the champion; ticks move all the same. */
+  get notice(): string | undefined {
+    return this.unservable;
   }
 
   get name(): string {
@@ -104,10 +110,13 @@ export class PipelineService {
   }
 
   /** The same; a champion that cannot be served must not keep the service from serving what it served before. */
-  followChampion(): Promise<void> {
-    return this.followRegistry().catch((error: unknown) =>
-      this.logger.warn('the champion cannot be served', { pipeline: this.label, error: errorMessage(error) }),
-    );
+  async followChampion(): Promise<void> {
+    try {
+      await this.followRegistry();
+      this.unservable = undefined;
+    } catch (error) {
+      this.cannotServe(error);
+    }
   }
 
   /** Those who wait get their answers; what else is in the log stays there, durable, for the next start; states are saved and everything closed. */
@@ -178,8 +187,21 @@ export class PipelineService {
       await this.followRegistry();
     } catch (error) {
       if (this.pipeline.model === undefined) throw error;
-      this.report('the champion cannot be served', error);
+      this.cannotServe(error);
     }
+  }
+
+  /** Said once: the champion is asked for every second. */
+  private cannotServe(error: unknown): void {
+    const why = errorMessage(error);
+    if (why === this.unservable) return;
+    this.unservable = why;
+    this.logger.warn('the champion cannot be served', {
+      pipeline: this.label,
+      serving: this.pipeline.model?.label ?? 'baseline',
+      code: error instanceof RiverrunError ? error.code : undefined,
+      error: why,
+    });
   }
 
   private tell(batch: CommittedBatch): void {

@@ -18,7 +18,7 @@ import {
   type ChunkLimits,
 } from './pack.js';
 import type { RedisClient } from './redis-client.js';
-import { CHANGED_STATES, COMMIT_STATES, LOAD_STATES, READ_WINDOWS } from './scripts.js';
+import { CHANGED_STATES, COMMIT_STATES, LOAD_STATES, READ_STREAMS, READ_WINDOWS } from './scripts.js';
 import { groupByBucket, idOf } from './stream-fields.js';
 
 export interface RedisStateStoreOptions {
@@ -39,6 +39,7 @@ const COMMIT_STREAMS = 2_000;
 const LOAD_STREAMS = 4_000;
 const READ_SEGMENTS = 1 << 14;
 const BYTES = 1 << 20;
+const PEEK_SEGMENTS = 1 << 9;
 
 /** What a writer must find unchanged; all '' in a fresh store. */
 interface Version {
@@ -47,6 +48,14 @@ interface Version {
   readonly commit: string;
   /** Id of a commit whose last chunk has not come. */
   readonly unfinished: string;
+}
+
+/** A stream as one script saw it. */
+export interface StoredStream {
+  /** undefined if there is none of that id (any more). */
+  readonly state: Uint8Array | undefined;
+  /** Rows of its stored segments, oldest first: row-major [n, width]. */
+  readonly rows: Float64Array;
 }
 
 const NOTHING: Version = { watermark: '', commit: '', unfinished: '' };
@@ -153,6 +162,24 @@ export class RedisStateStore implements StateStore, WindowStore {
     const all = Array.from({ length: this.buckets }, (_, b) => [this.keys.states(b), this.keys.segments(b)]).flat();
     await this.client.call('UNLINK', [this.keys.watermark, this.keys.counts, ...all]);
     this.version = undefined;
+  }
+
+  /** States and stored rows as they are, for readers beside the partition's owner: whatever it writes meanwhile, each stream's state and rows belong together.
+   *  Open the store first. RiverrunError STATE_LOST. */
+  async peek(ids: readonly string[]): Promise<StoredStream[]> {
+    const states: (Uint8Array | undefined)[] = new Array<undefined>(ids.length).fill(undefined);
+    const windows = new Array<Float64Array>(ids.length);
+    const { windowSegments } = this.options;
+    const streams = Math.max(1, Math.floor(PEEK_SEGMENTS / Math.max(1, windowSegments)));
+    // One after the other: between two of them the owner's commits get their turn.
+    for (const chunk of packIds(ids, groupByBucket(ids, this.buckets), { ...this.limits(LOAD_STREAMS), streams })) {
+      const keys = [this.keys.counts];
+      for (const b of chunk.buckets) keys.push(this.keys.states(b), this.keys.segments(b));
+      const reply = await this.client.run(READ_STREAMS, keys, [String(windowSegments), chunk.packed]);
+      unpackStates(this.checked(reply), chunk.entries, states);
+      unpackWindows((reply as [number, Buffer, Buffer])[2], chunk.entries, windows);
+    }
+    return states.map((state, i) => ({ state, rows: windows[i] }));
   }
 
   /** Bucket by bucket, and within one by the field's bytes. */
