@@ -137,7 +137,7 @@ export class Distributed implements Running {
       hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
       maxBatch: config.maxBatch,
       maxRecordBytes: config.maxRecordBytes,
-      nameTopic: spec.topics.length > 1,
+      nameTopic: topicNames(config).inputs.length > 1,
       delivery: config.delivery,
       overlap: true,
     });

@@ -1,4 +1,5 @@
 import type { AddCommand } from '../arguments.js';
+import { addAudit } from './audit.js';
 import { addBench } from './bench.js';
 import { addConfig } from './config.js';
 import { addModel } from './model.js';
@@ -16,6 +17,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addModel,
   addTrace,
   addState,
+  addAudit,
   addConfig,
   addBench,
 ];

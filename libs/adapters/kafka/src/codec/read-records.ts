@@ -12,6 +12,8 @@ export interface ReadRecords {
   readonly batch: RecordBatch | undefined;
   /** Where to fetch next: past everything understood. */
   readonly nextOffset: number;
+  /** Where in the batch's bytes each record's headers begin, if asked for: see `readHeaders`. */
+  readonly headersAt?: Int32Array;
 }
 
 /** Records to be put into columns: `count` of them in bytes [start, end). */
@@ -33,11 +35,16 @@ const DECOMPRESSED_ENOUGH = 64 * 1024 * 1024;
  * RiverrunError KAFKA_RECORDS_CORRUPT, KAFKA_COMPRESSION or KAFKA_FORMAT for what cannot be read; what comes before it
  * is returned first, and the error is thrown when a fetch begins there.
  */
-export function readRecords(fetched: FetchedPartition, fetchOffset: number, isolation: Isolation): ReadRecords {
+export function readRecords(
+  fetched: FetchedPartition,
+  fetchOffset: number,
+  isolation: Isolation,
+  withHeaders = false,
+): ReadRecords {
   const { sections, error, nextOffset } = findSections(fetched, fetchOffset, isolation);
   if (error !== undefined && nextOffset === fetchOffset) throw error;
   joinBytes(sections);
-  return readColumns(fetched, sections, fetchOffset, nextOffset);
+  return readColumns(fetched, sections, fetchOffset, nextOffset, withHeaders);
 }
 
 function findSections(
@@ -127,13 +134,14 @@ function readColumns(
   sections: readonly Section[],
   fetchOffset: number,
   nextOffset: number,
+  withHeaders: boolean,
 ): ReadRecords {
   const { topic, partition } = fetched;
   let capacity = 0;
   for (const { header, start, end } of sections) {
     if (fitsRecords(header.count, end - start)) capacity += header.count;
   }
-  const columns = new Columns(capacity);
+  const columns = new Columns(capacity, withHeaders);
   let readTo = fetchOffset;
   for (const section of sections) {
     const { count } = columns;
@@ -145,11 +153,12 @@ function readColumns(
         throw error instanceof MalformedRecords ? recordsCorrupt(at, error.message, error) : error;
       }
       columns.count = count;
-      return { batch: columns.batch(topic, partition, section.bytes), nextOffset: readTo };
+      return { batch: columns.batch(topic, partition, section.bytes), nextOffset: readTo, ...columns.headers() };
     }
     readTo = section.header.nextOffset;
   }
-  return { batch: sections.length === 0 ? undefined : columns.batch(topic, partition, sections[0].bytes), nextOffset };
+  const batch = sections.length === 0 ? undefined : columns.batch(topic, partition, sections[0].bytes);
+  return { batch, nextOffset, ...columns.headers() };
 }
 
 class Columns {
@@ -160,14 +169,20 @@ class Columns {
   readonly valueEnd: Int32Array;
   readonly timestamps: Float64Array;
   readonly offsets: Float64Array;
+  readonly headersAt: Int32Array | undefined;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, withHeaders: boolean) {
+    if (withHeaders) this.headersAt = new Int32Array(capacity);
     this.keyStart = new Int32Array(capacity);
     this.keyEnd = new Int32Array(capacity);
     this.valueStart = new Int32Array(capacity);
     this.valueEnd = new Int32Array(capacity);
     this.timestamps = new Float64Array(capacity);
     this.offsets = new Float64Array(capacity);
+  }
+
+  headers(): { headersAt?: Int32Array } {
+    return this.headersAt === undefined ? {} : { headersAt: this.headersAt.subarray(0, this.count) };
   }
 
   batch(topic: string, partition: number, bytes: Uint8Array): RecordBatch | undefined {
@@ -193,7 +208,7 @@ function readSection(section: Section, columns: Columns, fetchOffset: number): v
   const { bytes, start, end, header } = section;
   const { count, baseOffset, baseTimestamp, maxTimestamp } = header;
   if (!fitsRecords(count, end - start)) throw new MalformedRecords(`${count} records in ${end - start} bytes`);
-  const { keyStart, keyEnd, valueStart, valueEnd, timestamps, offsets } = columns;
+  const { keyStart, keyEnd, valueStart, valueEnd, timestamps, offsets, headersAt } = columns;
   const appendTime = (header.attributes & ATTRIBUTE.logAppendTime) !== 0;
   const lastDelta = header.nextOffset - 1 - baseOffset;
   const reader = new VarintReader(bytes, start, end);
@@ -218,7 +233,8 @@ function readSection(section: Section, columns: Columns, fetchOffset: number): v
     if (keyLength < -1 || valueLength < -1 || value + Math.max(0, valueLength) > recordEnd) {
       throw new MalformedRecords(`a record whose key or value does not fit`);
     }
-    // The headers are of no use here.
+    if (headersAt !== undefined) headersAt[row] = value + Math.max(0, valueLength);
+    // On the path of ticks the headers are of no use.
     reader.position = recordEnd;
     if (baseOffset + offsetDelta < fetchOffset) continue;
     keyStart[row] = keyLength < 0 ? -1 : key;
