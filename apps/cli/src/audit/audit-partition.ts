@@ -17,6 +17,8 @@ export interface AuditPlan {
   readonly end: number;
   /** Judge no more records than this. */
   readonly limit: number;
+  /** The offset whose outcome is wanted to look at: then nothing is read behind `to`, and repeats beyond are not seen. */
+  readonly watch?: number;
 }
 
 export interface AuditSources {
@@ -66,7 +68,7 @@ class PartitionAudit {
     private readonly plan: AuditPlan,
     private readonly sources: AuditSources,
   ) {
-    this.ledger = new OutcomeLedger(plan.from, plan.to);
+    this.ledger = new OutcomeLedger(plan.from, plan.to, plan.watch);
   }
 
   async run(): Promise<AuditedPartition> {
@@ -85,7 +87,7 @@ class PartitionAudit {
       await this.compareIfDue(Infinity);
       if (this.isStoreEmpty) await this.missAll();
       // An outcome may be repeated at any distance.
-      await outputs.advance(Infinity, (outcome) => this.ledger.found(outcome));
+      if (this.plan.watch === undefined) await outputs.advance(Infinity, (outcome) => this.ledger.found(outcome));
       this.ledger.passed(this.plan.to);
     }
     this.ledger.finish(outputs.deletedBelow);

@@ -3,17 +3,12 @@ import type { TopicReader } from '#adapters/kafka/topic-reader';
 import type { RedisClient } from '#adapters/redis/redis-client';
 import { RedisStateStore } from '#adapters/redis/redis-state-store';
 import type { Config, PipelineConfig } from '#config/config';
-import { topicNames } from '#config/connections';
 import type { ModelRegistry } from '#domain/ports';
-import { bytesPerStream } from '#pipeline/stream-table';
 import { modelsByLabel } from '../models/models-by-label.js';
 import { auditPartition } from './audit-partition.js';
-import { OutputSource, type OutputPartition } from './output-source.js';
-import { Reference } from './reference.js';
+import { openOutputs } from './open-outputs.js';
+import { Reference, referenceOptions } from './reference.js';
 import { reportOf, skipped, totalOf, type AuditReport, type PartitionReport } from './report.js';
-
-/** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
-const TYPICAL_HIDDEN = 64;
 
 export interface AuditOptions {
   readonly topic?: string | undefined;
@@ -67,17 +62,13 @@ async function auditOne(
   const end = whole ? Math.max(committed, watermark?.offset ?? 0) : committed;
   const outputs = await openOutputs(kafka, config, part);
   const reference = whole
-    ? await Reference.start(pipeline, base, modelsByLabel(registry), {
-        hotStreams: Math.floor(config.hotBytes / (bytesPerStream(pipeline.inputs.length) + 4 * TYPICAL_HIDDEN)),
-        maxRecordBytes: config.maxRecordBytes,
-        nameTopic: topicNames(config).inputs.length > 1,
-      })
+    ? await Reference.start(pipeline, base, modelsByLabel(registry), referenceOptions(config, pipeline))
     : undefined;
   const audited = await auditPartition(
     { from, to: committed, end, limit: options.limit ?? Infinity },
     {
       inputs: kafka.read(part, from, end),
-      outputs: new OutputSource(outputs, part),
+      outputs,
       reference,
       states: whole ? states : undefined,
       onProgress: (offset) => options.onProgress?.(topic, partition, offset, end),
@@ -88,22 +79,4 @@ async function auditOne(
       `${start > base && from === start ? `the log begins at ${start}, the app began at ${base}` : `looked at from offset ${from} on`}: outcomes were counted, predictions and states were not recomputed`,
     );
   return reportOf({ ...place, from }, audited, config.delivery === 'at-least-once');
-}
-
-async function openOutputs(
-  kafka: TopicReader,
-  { predictionsTopic, deadLetterTopic }: Config,
-  { partition }: { partition: number },
-): Promise<OutputPartition[]> {
-  return Promise.all(
-    [predictionsTopic, deadLetterTopic].map(async (topic): Promise<OutputPartition> => {
-      const isDeadLetters = topic === deadLetterTopic;
-      const { start, end } = await kafka.edges({ topic, partition });
-      return {
-        reader: kafka.read({ topic, partition }, start, end, { headers: isDeadLetters }),
-        isDeadLetters,
-        isCut: start > 0,
-      };
-    }),
-  );
 }

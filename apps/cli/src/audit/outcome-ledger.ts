@@ -77,10 +77,14 @@ export class OutcomeLedger {
   private readonly lastOfStream = { prediction: new Map<string, number>(), deadLetter: new Map<string, number>() };
   private position: number;
 
+  /** The outcome of the offset that is watched. */
+  readonly watched: { expected?: Uint8Array | undefined; found?: Uint8Array } = {};
+
   /** Judges records at offsets [from, to) only. */
   constructor(
     private readonly from: number,
     private readonly to: number,
+    private readonly watch?: number,
   ) {
     this.position = from;
   }
@@ -100,6 +104,7 @@ export class OutcomeLedger {
     const { offset } = outcome;
     if (offset < this.from || offset >= this.to) return;
     const expected = this.pending.get(offset);
+    if (offset === this.watch) this.watched.found ??= outcome.bytes;
     if (this.ahead.has(offset) || (offset < this.position && expected === undefined)) {
       this.counts.duplicated += 1;
       this.note({ kind: 'duplicated', offset, stream: outcome.stream ?? null, found: textOf(outcome.bytes) });
@@ -118,6 +123,7 @@ export class OutcomeLedger {
     this.position = offset + 1;
     if (offset < this.from || offset >= this.to) return;
     this.counts.records += 1;
+    if (offset === this.watch) this.watched.expected = bytes?.slice();
     const outcome = this.ahead.get(offset);
     if (outcome === undefined) {
       // A copy: the batch it lies in goes.

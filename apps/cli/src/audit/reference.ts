@@ -1,5 +1,7 @@
 /** One uninterrupted pass over a partition's log, in memory: what every outcome and every state must be. */
 import { MemoryStateStore } from '#adapters/memory/memory-state-store';
+import type { Config } from '#config/config';
+import { topicNames } from '#config/connections';
 import { RiverrunError } from '#domain/errors';
 import type { ModelArtifact } from '#domain/model';
 import type { OutcomeBatch } from '#domain/outcome';
@@ -8,6 +10,10 @@ import { SEGMENT_ROWS, type LogPosition, type TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
 import { DEFAULT_OPTIONS } from '#pipeline/core';
 import { Pipeline } from '#pipeline/pipeline';
+import { bytesPerStream } from '#pipeline/stream-table';
+
+/** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
+const TYPICAL_HIDDEN = 64;
 
 export interface ReferenceOptions {
   /** Streams kept hot: memory only. */
@@ -15,6 +21,13 @@ export interface ReferenceOptions {
   readonly maxRecordBytes: number;
   readonly nameTopic: boolean;
 }
+
+/** What a reference of these settings needs. */
+export const referenceOptions = (config: Config, pipeline: PipelineSpec): ReferenceOptions => ({
+  hotStreams: Math.floor(config.hotBytes / (bytesPerStream(pipeline.inputs.length) + 4 * TYPICAL_HIDDEN)),
+  maxRecordBytes: config.maxRecordBytes,
+  nameTopic: (config.mode === 'embedded' ? pipeline.topics : topicNames(config).inputs).length > 1,
+});
 
 /** The model of that label, or undefined if there is none any more. */
 export type ModelByLabel = (label: string) => Promise<ModelArtifact | undefined>;
@@ -77,6 +90,12 @@ export class Reference {
   /** Brings `states` up to the last record taken. */
   flush(): Promise<void> {
     return this.pipeline.flush();
+  }
+
+  /** The stream's state after the last record taken. */
+  async stateOf(stream: string): Promise<Uint8Array | undefined> {
+    await this.flush();
+    return (await this.states.load([stream], { storedOnly: true })).states[0];
   }
 }
 

@@ -4,6 +4,7 @@ import { addBench } from './bench.js';
 import { addConfig } from './config.js';
 import { addModel } from './model.js';
 import { addPipe } from './pipe.js';
+import { addProve } from './prove.js';
 import { addReplay } from './replay.js';
 import { addServe } from './serve.js';
 import { addState } from './state.js';
@@ -18,6 +19,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addTrace,
   addState,
   addAudit,
+  addProve,
   addConfig,
   addBench,
 ];

@@ -7,8 +7,8 @@ import type { TopicPartition } from './assign-partitions.js';
 import { decodeMetadata, encodeMetadata, fingerprint, type CommitMetadata } from './commit-metadata.js';
 import { kafkaErrorType, send, type Broker, type Cluster } from './kafkajs.js';
 import { codedError } from './transactional-producer.js';
-import { describeTransaction, type CommittedOffset } from './requests.js';
-import { committedOffsets, edgeOf, EARLIEST, fetchAt, LATEST } from './partition-requests.js';
+import { describeTransaction, offsetFetch, type CommittedOffset } from './requests.js';
+import { decodeFetchResponse, encodeFetchRequest } from './codec/fetch-response.js';
 import type { KafkaCodec } from './codec/codec.js';
 
 export interface TakeoverOptions {
@@ -29,6 +29,8 @@ export interface TakenOver {
   readonly partitions: number;
 }
 
+const EARLIEST = -2;
+const LATEST = -1;
 const UNSTABLE = 88;
 const STABLE_WITHIN_MS = 20_000;
 
@@ -43,7 +45,7 @@ export class Takeover {
   async take(part: TopicPartition, member: Assignment): Promise<TakenOver> {
     const { transactionalId, from } = this.options;
     const committed = await this.stableOffset(part);
-    const [start, end] = await Promise.all([edgeOf(this.cluster, part, EARLIEST), edgeOf(this.cluster, part, LATEST)]);
+    const [start, end] = await Promise.all([this.edge(part, EARLIEST), this.edge(part, LATEST)]);
     const partitions = this.cluster.findTopicPartitionMetadata(part.topic).length;
     const before = committed.offset < 0 ? undefined : decodeMetadata(committed.metadata);
     if (before === undefined) {
@@ -109,8 +111,14 @@ export class Takeover {
   }
 
   private async fetchOffset({ topic, partition }: TopicPartition, stable: boolean): Promise<CommittedOffset> {
-    const [offset] = await committedOffsets(this.cluster, this.options.groupId, topic, [partition], stable);
-    return offset;
+    const { groupId } = this.options;
+    const coordinator = await this.cluster.findGroupCoordinator({ groupId });
+    const { errorCode, offsets } = await send(
+      coordinator,
+      offsetFetch(groupId, [{ topic, partitions: [partition] }], stable),
+    );
+    if (errorCode !== 0) throw codedError('OffsetFetch', errorCode);
+    return offsets[0];
   }
 
   /** Refused by the coordinator unless member and generation are the present ones: I1. */
@@ -133,6 +141,20 @@ export class Takeover {
         },
       ],
     });
+  }
+
+  private async edge({ topic, partition }: TopicPartition, timestamp: number): Promise<number> {
+    const { responses } = await (
+      await this.leader({ topic, partition })
+    ).listOffsets({ isolationLevel: 1, topics: [{ topic, partitions: [{ partition, timestamp }] }] });
+    return Number(responses[0].partitions[0].offset);
+  }
+
+  private async leader({ topic, partition }: TopicPartition): Promise<Broker> {
+    await this.cluster.addMultipleTargetTopics([topic]);
+    const leader = this.cluster.findTopicPartitionMetadata(topic).find((p) => p.partitionId === partition)?.leader;
+    if (leader === undefined) throw new RiverrunError('KAFKA_TOPIC', `topic ${topic} has no partition ${partition}`);
+    return this.cluster.findBroker({ nodeId: leader });
   }
 
   private async check(
@@ -168,9 +190,26 @@ export class Takeover {
   }
 
   /** undefined where compaction has taken the record away. */
-  private async fingerprintAt(part: TopicPartition, offset: number): Promise<{ ts: number; crc: number } | undefined> {
-    const fetched = await fetchAt(this.cluster, part, offset, { maxBytes: 1 << 16, maxWaitMs: 100 });
-    if (fetched.errorCode !== 0) throw codedError(`Fetch of ${part.topic}/${part.partition}`, fetched.errorCode);
+  private async fingerprintAt(
+    { topic, partition }: TopicPartition,
+    offset: number,
+  ): Promise<{ ts: number; crc: number } | undefined> {
+    const broker = await this.leader({ topic, partition });
+    const { partitions } = await send(broker, {
+      apiKey: 1,
+      apiVersion: 11,
+      apiName: 'Fetch',
+      body: encodeFetchRequest({
+        maxWaitMs: 100,
+        minBytes: 1,
+        maxBytes: 1 << 20,
+        isolation: 'read_committed',
+        topics: [{ topic, partitions: [{ partition, fetchOffset: offset, maxBytes: 1 << 16 }] }],
+      }),
+      decode: decodeFetchResponse,
+    });
+    const [fetched] = partitions;
+    if (fetched.errorCode !== 0) throw codedError(`Fetch of ${topic}/${partition}`, fetched.errorCode);
     const { batch } = await this.options.codec.readRecords(fetched, offset, 'read_committed');
     return batch !== undefined && batch.offsets[0] === offset ? fingerprint(batch, 0) : undefined;
   }
