@@ -1,6 +1,7 @@
 /** Connections that commands open: closed when the command is over, or its process would not end. */
 import type { Config } from '#config/config';
-import { redisConnection } from '#config/connections';
+import { kafkaConnection, redisConnection } from '#config/connections';
+import { TopicReader } from '#adapters/kafka/topic-reader';
 import { connectRedis, type RedisClient } from '#adapters/redis/redis-client';
 
 const open: { close(): Promise<unknown> }[] = [];
@@ -9,6 +10,12 @@ export async function openRedis(config: Config): Promise<RedisClient> {
   const client = await connectRedis(redisConnection(config));
   open.push(client);
   return client;
+}
+
+export async function openTopicReader(config: Config): Promise<TopicReader> {
+  const reader = await TopicReader.connect(kafkaConnection(config));
+  open.push(reader);
+  return reader;
 }
 
 export async function closeConnections(): Promise<void> {

@@ -166,6 +166,7 @@ export class Distributed implements Running {
     const { cache } = this.models!;
     // An instance may come to read all partitions: each gets its share of the memory from the start.
     const bytes = bytesPerStream(spec.inputs.length) + 4 * TYPICAL_HIDDEN;
+<<<<<<< HEAD
     const pipeline = Pipeline.create(
       spec,
       { log, states, windows: states, models: cache },
@@ -179,6 +180,16 @@ export class Distributed implements Running {
         overlap: true,
       },
     );
+=======
+    const pipeline = Pipeline.create(spec, { log, states, windows: states }, (digest) => cache.findByDigest(digest), {
+      hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
+      maxBatch: config.maxBatch,
+      maxRecordBytes: config.maxRecordBytes,
+      nameTopic: topicNames(config).inputs.length > 1,
+      delivery: config.delivery,
+      overlap: true,
+    });
+>>>>>>> wt-audit
     const close = (): Promise<void> => states.close();
     const label = `${spec.name} ${topic}/${partition}`;
     const service = new PipelineService(pipeline, log, cache, logger, close, undefined, label);

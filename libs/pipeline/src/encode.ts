@@ -69,7 +69,8 @@ export class OutcomeWriter {
   }
 
   control(stream: string, control: string, offset: number): void {
-    const text = ascii(JSON.stringify({ stream, control, offset }));
+    // Without a topic of its own JSON leaves it out.
+    const text = ascii(JSON.stringify({ stream, control, topic: this.topic, offset }));
     this.reserve(text.length);
     this.length = copy(this.bytes, this.length, text);
   }

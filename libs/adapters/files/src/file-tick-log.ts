@@ -51,6 +51,7 @@ export class FileTickLog implements TickLog, TickAppender {
   /** Everything below may go once c has passed it, too. */
   private released = 0;
   private readonly sources = new Map<string, string>();
+  private swaps: { readonly offset: number; readonly model: string | null }[] = [];
   private letters: StoredDeadLetter[] = [];
   private letterBytes = 0;
   private readonly unread: UnreadQueue;
@@ -78,6 +79,7 @@ export class FileTickLog implements TickLog, TickAppender {
       this.sources.clear();
       this.letters = [];
       this.letterBytes = 0;
+      this.swaps = [];
       await this.files.open((file, frame) => this.visit(file, frame));
       this.isOpen = true;
       this.place(this.committed);
@@ -147,6 +149,11 @@ export class FileTickLog implements TickLog, TickAppender {
     return limit <= 0 ? [] : this.letters.slice(-limit).reverse();
   }
 
+  /** Which model made the outcomes from an offset on, oldest first, as far back as the log goes; as of `open`. */
+  get modelSwaps(): readonly { readonly offset: number; readonly model: string | null }[] {
+    return this.swaps;
+  }
+
   async close(): Promise<void> {
     if (!this.isOpen) return;
     this.isOpen = false;
@@ -203,7 +210,9 @@ export class FileTickLog implements TickLog, TickAppender {
       const source = decodeSource(payload);
       if (source !== undefined) this.sources.set(source.source, source.position);
     } else if (kind === TickFrame.commit) {
-      const { committed, deadLetters } = decodeCommit(payload, this.fallbackTopic);
+      const { committed, model, deadLetters } = decodeCommit(payload, this.fallbackTopic);
+      if (this.swaps.length === 0 || this.swaps.at(-1)!.model !== model)
+        this.swaps.push({ offset: this.committed, model });
       this.committed = committed;
       this.keep(deadLetters);
     }

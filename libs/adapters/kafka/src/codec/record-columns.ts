@@ -21,14 +21,21 @@ export class RecordColumns {
   readonly valueEnd: Int32Array;
   readonly timestamps: Float64Array;
   readonly offsets: Float64Array;
+  /** Where each record's headers begin, if asked for. */
+  readonly headersAt: Int32Array | undefined;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, withHeaders: boolean) {
+    if (withHeaders) this.headersAt = new Int32Array(capacity);
     this.keyStart = new Int32Array(capacity);
     this.keyEnd = new Int32Array(capacity);
     this.valueStart = new Int32Array(capacity);
     this.valueEnd = new Int32Array(capacity);
     this.timestamps = new Float64Array(capacity);
     this.offsets = new Float64Array(capacity);
+  }
+
+  headers(): { headersAt?: Int32Array } {
+    return this.headersAt === undefined ? {} : { headersAt: this.headersAt.subarray(0, this.count) };
   }
 
   batch(topic: string, partition: number, bytes: Uint8Array): RecordBatch | undefined {
@@ -56,7 +63,7 @@ export class RecordColumns {
 export function readSection(section: Section, columns: RecordColumns, fetchOffset: number): void {
   const { bytes, start, end, header } = section;
   const { count, baseOffset, baseTimestamp, maxTimestamp } = header;
-  const { keyStart, keyEnd, valueStart, valueEnd, timestamps, offsets } = columns;
+  const { keyStart, keyEnd, valueStart, valueEnd, timestamps, offsets, headersAt } = columns;
   const appendTime = (header.attributes & ATTRIBUTE.logAppendTime) !== 0;
   const lastDelta = header.nextOffset - 1 - baseOffset;
   const reader = new VarintReader(bytes, start, end);
@@ -81,7 +88,8 @@ export function readSection(section: Section, columns: RecordColumns, fetchOffse
     if (keyLength < -1 || valueLength < -1 || value + Math.max(0, valueLength) > recordEnd) {
       throw new MalformedRecords(`a record whose key or value does not fit`);
     }
-    // The headers are of no use here.
+    if (headersAt !== undefined) headersAt[row] = value + Math.max(0, valueLength);
+    // On the path of ticks the headers are of no use.
     reader.position = recordEnd;
     if (baseOffset + offsetDelta < fetchOffset) continue;
     keyStart[row] = keyLength < 0 ? -1 : key;
