@@ -3,6 +3,7 @@ import type { Config } from '#config/config';
 import { kafkaConnection, redisConnection, topicNames } from '#config/connections';
 import { RiverrunError } from '#domain/errors';
 import { SEGMENT_ROWS, type Logger, type ModelRegistry, type StateStore, type WindowStore } from '#domain/ports';
+import type { OnStep } from '#domain/step';
 import { KafkaPartitions } from '#adapters/kafka/kafka-partitions';
 import type { KafkaTickLog } from '#adapters/kafka/kafka-tick-log';
 import { connectRedis, type RedisClient } from '#adapters/redis/redis-client';
@@ -10,6 +11,7 @@ import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
 import { RedisStateStore } from '#adapters/redis/redis-state-store';
 import { Pipeline } from '#pipeline/pipeline';
 import { bytesPerStream } from '#pipeline/stream-table';
+import { createFailpoint } from './failpoint.js';
 import { ModelCache } from './model-cache.js';
 import { PipelineService } from './pipeline-service.js';
 import type { Running, ServiceObserver } from './running.js';
@@ -31,6 +33,7 @@ export class Distributed implements Running {
   private models: { registry: ModelRegistry; cache: ModelCache } | undefined;
   private trouble: string | undefined = 'connecting';
   private stopping = false;
+  private readonly onStep: OnStep | undefined;
   private readonly byLog = new Map<KafkaTickLog, PipelineService>();
 
   constructor(
@@ -39,7 +42,9 @@ export class Distributed implements Running {
     private readonly observer: ServiceObserver,
     private readonly metrics: Metrics,
     private readonly onFatal: (error: unknown) => void,
-  ) {}
+  ) {
+    this.onStep = createFailpoint(config.failpoint);
+  }
 
   readonly registry: ModelRegistry = {
     publish: (draft, weights) => this.connected().publish(draft, weights),
@@ -93,6 +98,7 @@ export class Distributed implements Running {
       sessionTimeoutMs: config.sessionTimeout,
       codec: config.kafkaCodec,
       logger,
+      onStep: this.onStep,
     };
     this.partitions = await this.retrying(() =>
       KafkaPartitions.start(options, {
@@ -140,6 +146,7 @@ export class Distributed implements Running {
       nameTopic: spec.topics.length > 1,
       delivery: config.delivery,
       overlap: true,
+      onStep: this.onStep,
     });
     const close = (): Promise<void> => states.close();
     const label = `${spec.name} ${topic}/${partition}`;

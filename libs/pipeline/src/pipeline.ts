@@ -151,6 +151,7 @@ export class Pipeline {
         if (records === null) return;
         if (records.count === 0) core.position = position.committed;
         else await processBatch(core, records, { suppress: true });
+        core.options.onStep?.('mid-replay');
       }
       this.broken = false;
     });

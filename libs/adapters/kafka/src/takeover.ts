@@ -2,6 +2,7 @@
  *  nothing is pending, check that log and offset belong together, and put its own name to the offset. */
 import { RiverrunError } from '#domain/errors';
 import type { Logger } from '#domain/ports';
+import type { OnStep } from '#domain/step';
 import type { Assignment } from './group-member.js';
 import type { TopicPartition } from './assign-partitions.js';
 import { decodeMetadata, encodeMetadata, fingerprint, type CommitMetadata } from './commit-metadata.js';
@@ -19,6 +20,8 @@ export interface TakeoverOptions {
   readonly outputs: readonly string[];
   readonly codec: KafkaCodec;
   readonly logger: Logger;
+  /** Told of each step passed: for fault tests. */
+  readonly onStep?: OnStep | undefined;
 }
 
 export interface TakenOver {
@@ -141,6 +144,7 @@ export class Takeover {
         },
       ],
     });
+    this.options.onStep?.('after-claim');
   }
 
   private async edge({ topic, partition }: TopicPartition, timestamp: number): Promise<number> {
