@@ -122,7 +122,7 @@ export async function readCommitted(brokers: Brokers, topic: string, options: Re
         if (idle !== undefined && quietRounds > 2 && performance.now() - quietSince >= idle && isEnough()) end();
       });
       const eachBatch = ({ batch }: { batch: Batch }): Promise<void> => {
-        for (const message of batch.messages) records.push(readRecord(batch.partition, message));
+        for (const message of batch.messages) records.push(recordOf(batch.partition, message));
         if (idle === undefined && isEnough()) end();
         return Promise.resolve();
       };
@@ -134,7 +134,7 @@ export async function readCommitted(brokers: Brokers, topic: string, options: Re
   return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
 }
 
-const readRecord = (partition: number, message: KafkaMessage): ReadRecord => ({
+export const recordOf = (partition: number, message: KafkaMessage): ReadRecord => ({
   partition,
   offset: Number(message.offset),
   key: message.key,

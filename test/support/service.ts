@@ -24,6 +24,11 @@ export class Service {
     return this.child!.pid!;
   }
 
+  /** Resolves, with its exit code (null after a signal), once it is gone. */
+  get ended(): Promise<number | null> {
+    return this.exited;
+  }
+
   /** Resolves once it listens; rejects with what it printed if it exits instead. */
   async start(): Promise<this> {
     const child = this.spawn();

@@ -4,6 +4,7 @@ import type { Config } from '#config/config';
 import { kafkaConnection, redisConnection, topicNames } from '#config/connections';
 import { RiverrunError, errorMessage } from '#domain/errors';
 import { SEGMENT_ROWS, type Logger, type ModelRegistry, type StateStore, type WindowStore } from '#domain/ports';
+import type { OnStep } from '#domain/step';
 import { KafkaPartitions } from '#adapters/kafka/kafka-partitions';
 import type { KafkaTickLog } from '#adapters/kafka/kafka-tick-log';
 import { connectRedis, type RedisClient } from '#adapters/redis/redis-client';
@@ -13,6 +14,7 @@ import { RedisTurns } from '#adapters/redis/redis-turns';
 import { Pipeline } from '#pipeline/pipeline';
 import { bytesPerStream } from '#pipeline/stream-table';
 import { keepCheckpoints } from './checkpoints.js';
+import { createFailpoint } from './failpoint.js';
 import { ModelCache } from './model-cache.js';
 import { PipelineService } from './pipeline-service.js';
 import { RedisTrainingSource } from './redis-training.js';
@@ -38,6 +40,7 @@ export class Distributed implements Running {
   private stopping = false;
   private ping: NodeJS.Timeout | undefined;
   private readonly byLog = new Map<KafkaTickLog, { service: PipelineService; stopCheckpoints: () => void }>();
+  private readonly onStep: OnStep | undefined;
 
   constructor(
     private readonly config: Config,
@@ -45,7 +48,9 @@ export class Distributed implements Running {
     private readonly observer: ServiceObserver,
     private readonly metrics: Metrics,
     private readonly onFatal: (error: unknown) => void,
-  ) {}
+  ) {
+    this.onStep = createFailpoint(config.failpoint);
+  }
 
   readonly registry: ModelRegistry = {
     publish: (draft, weights) => this.connected().publish(draft, weights),
@@ -115,6 +120,7 @@ export class Distributed implements Running {
       sessionTimeoutMs: config.sessionTimeout,
       codec: config.kafkaCodec,
       logger,
+      onStep: this.onStep,
     };
     this.partitions = await this.retrying(() =>
       KafkaPartitions.start(options, {
@@ -166,7 +172,6 @@ export class Distributed implements Running {
     const { cache } = this.models!;
     // An instance may come to read all partitions: each gets its share of the memory from the start.
     const bytes = bytesPerStream(spec.inputs.length) + 4 * TYPICAL_HIDDEN;
-<<<<<<< HEAD
     const pipeline = Pipeline.create(
       spec,
       { log, states, windows: states, models: cache },
@@ -175,21 +180,12 @@ export class Distributed implements Running {
         hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
         maxBatch: config.maxBatch,
         maxRecordBytes: config.maxRecordBytes,
-        nameTopic: spec.topics.length > 1,
+        nameTopic: topicNames(config).inputs.length > 1,
         delivery: config.delivery,
         overlap: true,
+        onStep: this.onStep,
       },
     );
-=======
-    const pipeline = Pipeline.create(spec, { log, states, windows: states }, (digest) => cache.findByDigest(digest), {
-      hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
-      maxBatch: config.maxBatch,
-      maxRecordBytes: config.maxRecordBytes,
-      nameTopic: topicNames(config).inputs.length > 1,
-      delivery: config.delivery,
-      overlap: true,
-    });
->>>>>>> wt-audit
     const close = (): Promise<void> => states.close();
     const label = `${spec.name} ${topic}/${partition}`;
     const service = new PipelineService(pipeline, log, cache, logger, close, undefined, label);

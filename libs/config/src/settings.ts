@@ -41,6 +41,9 @@ export const settingsShape = {
   kafkaSaslUsername: kinds.verbatim(/^[^\0]{1,1024}$/, 'a user name').optional(),
   kafkaSaslPassword: kinds.verbatim(/^[^\0]{1,1024}$/, 'a password').optional(),
 
+  /** For the fault tests: see CONTRIBUTING.md. */
+  failpoint: kinds.matching(/^[a-z-]{1,40}(:[1-9]\d{0,6})?$/, 'the name of a step, or name:count').optional(),
+
   kafkaCodec: kinds.choice('fast', 'stock').default('fast'),
 
   redisUrl: redisUrl().optional(),

@@ -1,6 +1,7 @@
 /** What the steps of a tick's path share: the ports, the hot streams, the model, and how far memory is ahead of the store. */
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import type { ModelArchive, StateStore, TickLog, Watermark, WindowStore } from '#domain/ports';
+import type { OnStep } from '#domain/step';
 import type { ModelSlot } from './model-slot.js';
 import { StateWriter } from './state-codec.js';
 import { StreamTable } from './stream-table.js';
@@ -24,6 +25,8 @@ export interface PipelineOptions {
   readonly overlap: boolean;
   /** Use the fast reading of known record shapes; off only to hold both readings against each other. */
   readonly fastDecode: boolean;
+  /** Told of each step passed: for fault tests. */
+  readonly onStep?: OnStep | undefined;
 }
 
 export const DEFAULT_OPTIONS: PipelineOptions = {

@@ -189,6 +189,7 @@ export class Pipeline {
       if (records === null) throw new RiverrunError('LOG_CLOSED', 'the log was closed during a replay');
       if (records.count === 0) core.position = until;
       else await processBatch(core, records, { suppress: true });
+      core.options.onStep?.('mid-replay');
     }
   }
 

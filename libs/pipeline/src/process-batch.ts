@@ -47,12 +47,14 @@ export async function processBatch(
   // 2. load the states that are not hot, in one round trip, and the windows of streams that the model does not know yet;
   //    then late and duplicate ticks fall out, which only the state can tell
   await loadColdStreams(core, batch);
+  core.options.onStep?.('after-load');
   const windows = await loadWindowsToWarmUp(core, batch);
   const spacing = admit(core, records, batch);
   const load = clock();
   // 3. step the i-th tick of all streams together, in order within a stream
   const stepped = stepWaves(core, records, batch, windows);
   const step = clock();
+  core.options.onStep?.('after-step');
   const outcomes = encode(core, records, batch, stepped, spacing);
   const encoded = clock();
   // 4. publish outcomes and the position c, atomically; batches of one partition one after the other

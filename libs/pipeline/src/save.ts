@@ -57,7 +57,9 @@ export async function save(core: PipelineCore, model = core.model?.manifest.dige
       rows: windowBuffer.pendingRows,
     },
   };
+  core.options.onStep?.('before-save');
   await core.ports.states.commit(changes);
+  core.options.onStep?.('after-save');
   core.watermark = next;
   core.ports.log.releaseBelow(next.offset);
   windowBuffer.clear();

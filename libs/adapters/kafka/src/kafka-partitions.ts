@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { RiverrunError } from '#domain/errors';
 import type { Logger } from '#domain/ports';
+import type { OnStep } from '#domain/step';
 import { partitionKey, type TopicPartition } from './assign-partitions.js';
 import { fastCodec, stockCodec } from './codec/codec.js';
 import { Committer, type CommitterEvents } from './committer.js';
@@ -26,6 +27,8 @@ export interface KafkaPartitionsOptions {
   readonly codec: 'fast' | 'stock';
   readonly logger: Logger;
   readonly formerMemberId?: string | undefined;
+  /** Told of each step passed: for fault tests. */
+  readonly onStep?: OnStep | undefined;
 }
 
 export interface PartitionEvents extends CommitterEvents {
@@ -77,6 +80,7 @@ export class KafkaPartitions {
                 transactionalId: instance,
                 groupId: app,
                 transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+                onStep: options.onStep,
               }),
               assignment,
               events,
@@ -97,6 +101,7 @@ export class KafkaPartitions {
         codec,
         logger,
         onClaimUnknown: () => owner.current?.member.renew(),
+        onStep: options.onStep,
       });
       const fetcher = new Fetcher(data, { codec, logger, maxBufferedBytes: BUFFER_BYTES });
       const settled = (): Promise<void> => owner.current!.settled;

@@ -56,7 +56,8 @@ export function writeOutcomes(
     }
   }
   let letters: BatchWriter | undefined;
-  for (const i of outcomes.deadLetters.keys()) {
+  // Decoding and admission add theirs one after the other: in the order of the log again.
+  for (const i of [...outcomes.deadLetters.keys()].sort((a, b) => a - b)) {
     const size = Math.max(0, records.valueEnd[i] - records.valueStart[i]) + records.keyEnd[i] - records.keyStart[i];
     if (letters === undefined || letters.byteLength + size + OVERHEAD > BATCH_BYTES) bad.push((letters = pool.take()));
     addDeadLetter(letters, outcomes, i, size + OVERHEAD > deadLetterMaxBytes);

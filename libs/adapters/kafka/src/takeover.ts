@@ -2,6 +2,7 @@
  *  nothing is pending, check that log and offset belong together, and put its own name to the offset. */
 import { RiverrunError } from '#domain/errors';
 import type { Logger, ModelSwap } from '#domain/ports';
+import type { OnStep } from '#domain/step';
 import type { Assignment } from './group-member.js';
 import type { TopicPartition } from './assign-partitions.js';
 import { decodeMetadata, encodeMetadata, fingerprint, type CommitMetadata } from './commit-metadata.js';
@@ -21,6 +22,8 @@ export interface TakeoverOptions {
   readonly logger: Logger;
   /** A claim was sent and not answered: it may arrive any time, as long as this member's generation lasts, and would move a committed offset back. */
   readonly onClaimUnknown: () => void;
+  /** Told of each step passed: for fault tests. */
+  readonly onStep?: OnStep | undefined;
 }
 
 export interface TakenOver {
@@ -169,6 +172,7 @@ export class Takeover {
       if ((error as { name?: unknown }).name !== 'KafkaJSProtocolError') this.options.onClaimUnknown();
       throw error;
     }
+    this.options.onStep?.('after-claim');
   }
 
   private async edge({ topic, partition }: TopicPartition, timestamp: number): Promise<number> {

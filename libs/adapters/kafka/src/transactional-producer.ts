@@ -4,6 +4,7 @@
  *  (test/model). After any error the outcome is unknown: `init` must run, which lets the coordinator finish or abort what is open, before anything is read or
  *  written again. */
 import { RiverrunError } from '#domain/errors';
+import type { OnStep } from '#domain/step';
 import type { BatchWriter } from './codec/codec.js';
 import { decodeProduceResponse, encodeProduceRequest } from './codec/produce.js';
 import { kafkaErrorType, send, type Broker, type Cluster } from './kafkajs.js';
@@ -27,6 +28,8 @@ export interface ProducerOptions {
   readonly transactionalId: string;
   readonly groupId: string;
   readonly transactionTimeoutMs: number;
+  /** Told of each step passed: for fault tests. */
+  readonly onStep?: OnStep | undefined;
 }
 
 /** What passes by itself: the coordinator still ends the former transaction, loads, or has moved. */
@@ -89,7 +92,8 @@ export class TransactionalProducer {
     { records, offsets, member }: TransactionContent,
     identity: { producerId: bigint; producerEpoch: number },
   ): Promise<void> {
-    const { transactionalId, groupId } = this.options;
+    const { transactionalId, groupId, onStep } = this.options;
+    onStep?.('before-transaction');
     const producer = {
       transactionalId,
       producerId: String(identity.producerId),
@@ -104,13 +108,18 @@ export class TransactionalProducer {
         ...producer,
         topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
       });
+      onStep?.('after-add-partitions');
     });
     const joined = this.retrying(async () => (await this.coordinator()).addOffsetsToTxn({ ...producer, groupId }));
     // Both must be over before anything fails, so that no request of ours is under way behind our back.
     await settled([added, joined]);
     await this.commitOffsets(offsets, member, identity);
+    onStep?.('after-offsets');
     await this.produce(records, identity);
+    onStep?.('after-produce');
+    onStep?.('before-end');
     await this.retrying(async () => (await this.coordinator()).endTxn({ ...producer, transactionResult: true }));
+    onStep?.('after-end');
   }
 
   private async commitOffsets(

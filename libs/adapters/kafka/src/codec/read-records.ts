@@ -13,6 +13,8 @@ export interface ReadRecords {
   readonly batch: RecordBatch | undefined;
   /** Where to fetch next: past everything understood. */
   readonly nextOffset: number;
+  /** Where in the batch's bytes each record's headers begin, if asked for: see `readHeaders`. */
+  readonly headersAt?: Int32Array;
 }
 
 /** Once so much has been decompressed, the rest of the set is left for the next fetch. */
@@ -26,11 +28,16 @@ const DECOMPRESSED_ENOUGH = 64 * 1024 * 1024;
  * RiverrunError KAFKA_RECORDS_CORRUPT, KAFKA_COMPRESSION or KAFKA_FORMAT for what cannot be read; what comes before it
  * is returned first, and the error is thrown when a fetch begins there.
  */
-export function readRecords(fetched: FetchedPartition, fetchOffset: number, isolation: Isolation): ReadRecords {
+export function readRecords(
+  fetched: FetchedPartition,
+  fetchOffset: number,
+  isolation: Isolation,
+  withHeaders = false,
+): ReadRecords {
   const { sections, error, nextOffset } = findSections(fetched, fetchOffset, isolation);
   if (error !== undefined && nextOffset === fetchOffset) throw error;
   joinBytes(sections);
-  return readColumns(fetched, sections, fetchOffset, nextOffset);
+  return readColumns(fetched, sections, fetchOffset, nextOffset, withHeaders);
 }
 
 function findSections(
@@ -129,9 +136,13 @@ function readColumns(
   sections: readonly Section[],
   fetchOffset: number,
   nextOffset: number,
+  withHeaders: boolean,
 ): ReadRecords {
   const { topic, partition } = fetched;
-  const columns = new RecordColumns(sections.reduce((sum, { header }) => sum + header.count, 0));
+  const columns = new RecordColumns(
+    sections.reduce((sum, { header }) => sum + header.count, 0),
+    withHeaders,
+  );
   for (const section of sections) {
     const { bytes, resumeAt } = section;
     try {
@@ -139,8 +150,9 @@ function readColumns(
     } catch (error) {
       if (!(error instanceof MalformedRecords)) throw error;
       if (resumeAt === fetchOffset) throw recordsCorrupt({ topic, partition, offset: resumeAt }, error.message, error);
-      return { batch: columns.batch(topic, partition, bytes), nextOffset: resumeAt };
+      return { batch: columns.batch(topic, partition, bytes), nextOffset: resumeAt, ...columns.headers() };
     }
   }
-  return { batch: sections.length === 0 ? undefined : columns.batch(topic, partition, sections[0].bytes), nextOffset };
+  const batch = sections.length === 0 ? undefined : columns.batch(topic, partition, sections[0].bytes);
+  return { batch, nextOffset, ...columns.headers() };
 }

@@ -1,0 +1,138 @@
+/** One application under test: topics and keys of its own, a pinned model, as many instances as a test starts, its traffic and its audit. */
+import type { ModelArtifact } from '#domain/model';
+import { modelLabel } from '#domain/model';
+import { connectRedis } from '#adapters/redis/redis-client';
+import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
+import { createTopic } from '../support/kafka-clients.js';
+import { gruSpec, randomWeights } from '../support/models.js';
+import { Service } from '../support/service.js';
+import { waitUntil } from '../support/servers/programs.js';
+import { uniqueName } from '../support/servers/unique-name.js';
+import { Audit } from './audit.js';
+import { PARTITIONS, Traffic, type TrafficOptions } from './traffic.js';
+
+/** What the brokers of these tests allow: a dead instance is missed soon. */
+export const QUICK_SESSIONS = { 'group.min.session.timeout.ms': 1_000 };
+export const SESSION_MS = 2_000;
+
+export interface FleetOptions {
+  readonly brokers: readonly string[];
+  readonly redisUrl: string;
+  readonly traffic?: TrafficOptions;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class Fleet {
+  readonly app = uniqueName('fault');
+  readonly topics = {
+    ticks: `${this.app}-ticks`,
+    predictions: `${this.app}-predictions`,
+    deadLetters: `${this.app}-dlt`,
+  };
+  readonly models = new Map<string, ModelArtifact>();
+  readonly audit: Audit;
+  readonly traffic: Traffic;
+  readonly instances: Instance[] = [];
+
+  private constructor(readonly options: FleetOptions) {
+    this.audit = new Audit(options.brokers, this.topics, this.models);
+    this.traffic = new Traffic(options.brokers, this.topics.ticks, options.traffic);
+  }
+
+  /** Topics and model are there; no instance and no traffic yet. */
+  static async create(options: FleetOptions): Promise<Fleet> {
+    const fleet = new Fleet(options);
+    const { ticks, predictions, deadLetters } = fleet.topics;
+    await createTopic(options.brokers, ticks, PARTITIONS);
+    await createTopic(options.brokers, predictions, PARTITIONS);
+    await createTopic(options.brokers, deadLetters, PARTITIONS, { 'max.message.bytes': String(2 * 1024 ** 2) });
+    await fleet.activate(1);
+    await fleet.audit.start();
+    return fleet;
+  }
+
+  /** Publishes a model of those random weights and makes it the champion. */
+  async activate(seed: number): Promise<string> {
+    const client = await connectRedis({ url: this.options.redisUrl });
+    try {
+      const registry = new RedisModelRegistry(client, { app: this.app });
+      const network = gruSpec(16);
+      const manifest = await registry.publish(
+        {
+          name: 'gru',
+          network,
+          scaler: 'none',
+          target: 'value',
+          warmUp: 0,
+          origin: 'imported',
+          pinned: true,
+          createdAt: '2026-01-01T00:00:00Z',
+        },
+        randomWeights(network, seed),
+      );
+      const label = modelLabel(manifest);
+      this.models.set(label, await registry.load(manifest));
+      await registry.activate('default', manifest);
+      return label;
+    } finally {
+      await client.close();
+    }
+  }
+
+  /** Starts one more instance; `env` may place it behind a proxy or give it a failpoint. */
+  async start(env: Readonly<Record<string, string>> = {}): Promise<Instance> {
+    const { brokers, redisUrl } = this.options;
+    const instance = new Instance({
+      RIVERRUN_MODE: 'distributed',
+      RIVERRUN_ROLE: 'predictor',
+      RIVERRUN_APP: this.app,
+      RIVERRUN_TICKS_TOPIC: this.topics.ticks,
+      RIVERRUN_PREDICTIONS_TOPIC: this.topics.predictions,
+      RIVERRUN_DEAD_LETTER_TOPIC: this.topics.deadLetters,
+      RIVERRUN_FROM: 'earliest',
+      RIVERRUN_SESSION_TIMEOUT: `${SESSION_MS}ms`,
+      KAFKA_BROKERS: brokers.join(','),
+      REDIS_URL: redisUrl,
+      ...this.options.env,
+      ...env,
+    });
+    this.instances.push(instance);
+    await instance.start();
+    return instance;
+  }
+
+  /** All is read, nothing is lost, twice or wrong, and the states are as they must be. Traffic is paused. */
+  async finish(where: string): Promise<void> {
+    await this.traffic.pause();
+    await this.traffic.burst(40);
+    await this.audit.checkStates(where, { url: this.options.redisUrl, app: this.app });
+  }
+
+  async end(): Promise<void> {
+    await this.traffic.stop();
+    await this.audit.stop();
+    await Promise.all(this.instances.map((instance) => instance.end()));
+  }
+}
+
+export class Instance extends Service {
+  /** What keeps it from being ready. */
+  async reasons(): Promise<string[]> {
+    const { json } = await this.get('/readyz');
+    return json.reasons as string[];
+  }
+
+  /** It is a member of the group and none of its partitions is stuck. */
+  async ready(): Promise<this> {
+    await waitUntil(
+      `the instance is ready: ${this.output.slice(-500)}`,
+      async () => (await this.reasons().catch(() => ['no answer'])).length === 0,
+      30_000,
+    );
+    return this;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+}
