@@ -126,7 +126,7 @@ export class Pipeline {
       core.seen.fill(0);
       await core.published.catch(() => undefined);
       core.published = Promise.resolve();
-      const position = await log.open();
+      const position = await log.open(() => this.mayBegin());
       core.watermark = await this.storedWatermark(position);
       const { offset, model } = core.watermark;
       await this.useModel(model);
@@ -143,6 +143,7 @@ export class Pipeline {
     const { core } = this;
     const { states, log } = core.ports;
     const stored = this.lost ? undefined : await states.open();
+    if (this.lost) await states.clear?.();
     const restorable = log.checkpoints !== undefined && position.committed > position.base!;
     if (stored === undefined) {
       if (restorable) {
@@ -175,6 +176,19 @@ export class Pipeline {
         `stored states stand at offset ${stored.offset}, the log holds outcomes for [${position.start}, ${position.committed}): they do not belong together; restore the one or the other`,
       );
     return stored;
+  }
+
+  /** The log has no word of this application: then there must be no states of it either. */
+  private async mayBegin(): Promise<void> {
+    const { states, log } = this.core.ports;
+    const stored = await states.open();
+    let copies = 0;
+    if (stored === undefined) await log.checkpoints?.read(() => copies++);
+    if (stored === undefined && copies === 0) return;
+    throw new RiverrunError(
+      'OFFSETS_MISSING',
+      `there are ${stored === undefined ? 'checkpoints' : `states up to offset ${stored.offset}`} of this application, but its consumer group has no committed offset: it was deleted or has expired; to go on from a known place: riverrun state reset --partition P --from OFFSET`,
+    );
   }
 
   /** Steps [W, c) again, each record with the model that made its outcome: the log's word on that comes first, the store's name is of W only. */

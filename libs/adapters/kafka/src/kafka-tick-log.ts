@@ -1,8 +1,8 @@
 /** One partition of an input topic as a TickLog: records from the fetcher, outcomes and the position c in the instance's transactions (exactly-once), or outcomes
  *  first and the position once the states have absorbed it (at-least-once). */
-import { RiverrunError } from '#domain/errors';
+import { RiverrunError, errorMessage } from '#domain/errors';
 import type { OutcomeBatch } from '#domain/outcome';
-import type { CheckpointLog, LogPosition, ModelSwap, TickLog } from '#domain/ports';
+import type { CheckpointLog, LogPosition, MayBegin, ModelSwap, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
 import { partitionKey, type TopicPartition } from './assign-partitions.js';
 import { encodeMetadata, fingerprint } from './commit-metadata.js';
@@ -74,7 +74,7 @@ export class KafkaTickLog implements TickLog {
     });
   }
 
-  async open(): Promise<LogPosition> {
+  async open(mayBegin?: MayBegin): Promise<LogPosition> {
     if (this.revoked) throw revoked(this.source);
     this.stale = undefined;
     await this.parts.settled();
@@ -84,7 +84,7 @@ export class KafkaTickLog implements TickLog {
     const key = partitionKey(this.source);
     if (assignment === undefined || !assignment.partitions.some((p) => partitionKey(p) === key))
       throw revoked(this.source);
-    const taken = await this.parts.takeover.take(this.source, assignment);
+    const taken = await this.parts.takeover.take(this.source, assignment, mayBegin);
     this.position = taken;
     this.committed = taken.committed;
     this.last = taken.last;
@@ -127,7 +127,15 @@ export class KafkaTickLog implements TickLog {
     this.model = model;
     this.committed = next;
     const parts = writeOutcomes(outcomes, this.writers, outputs);
-    await sink.commit(this.requestFor(next, parts)).finally(() => this.writers.giveBack(parts));
+    try {
+      await sink.commit(this.requestFor(next, parts));
+    } catch (error) {
+      // Nothing more may come that would stand on this batch; and whoever waits for records hears of it.
+      this.fail(error instanceof RiverrunError ? error : new RiverrunError('KAFKA_TRANSACTION', errorMessage(error)));
+      throw error;
+    } finally {
+      this.writers.giveBack(parts);
+    }
   }
 
   releaseBelow(offset: number): void {
@@ -142,11 +150,12 @@ export class KafkaTickLog implements TickLog {
 
   /** What was read and computed is void: the next call of `read` says so, and the pipeline recovers. */
   invalidate(): void {
-    this.stale = new RiverrunError(
-      'REASSIGNED',
-      `the group went on without this instance: ${partitionKey(this.source)} starts anew`,
+    this.fail(
+      new RiverrunError(
+        'REASSIGNED',
+        `the group went on without this instance: ${partitionKey(this.source)} starts anew`,
+      ),
     );
-    this.feed?.fail(this.stale);
   }
 
   /** The partition is somebody else's now. */
@@ -179,6 +188,12 @@ export class KafkaTickLog implements TickLog {
       records,
       offset: { ...this.source, offset, metadata },
     };
+  }
+
+  private fail(error: RiverrunError): void {
+    if (this.revoked) return;
+    this.stale ??= error;
+    this.feed?.fail(error);
   }
 
   private mustBeCurrent(): void {

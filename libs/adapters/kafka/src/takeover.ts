@@ -1,7 +1,7 @@
 /** What a new owner of a partition does before it reads or writes there (docs/adr/0006): end what the former owner left open, read the committed offset once
  *  nothing is pending, check that log and offset belong together, and put its own name to the offset. */
 import { RiverrunError } from '#domain/errors';
-import type { Logger, ModelSwap } from '#domain/ports';
+import type { Logger, MayBegin, ModelSwap } from '#domain/ports';
 import type { OnStep } from '#domain/step';
 import type { Assignment } from './group-member.js';
 import type { TopicPartition } from './assign-partitions.js';
@@ -52,7 +52,7 @@ export class Takeover {
     private readonly options: TakeoverOptions,
   ) {}
 
-  async take(part: TopicPartition, member: Assignment): Promise<TakenOver> {
+  async take(part: TopicPartition, member: Assignment, mayBegin?: MayBegin): Promise<TakenOver> {
     const { transactionalId, from } = this.options;
     const committed = await this.stableOffset(part);
     const { start, end } = await this.edges(part);
@@ -60,6 +60,7 @@ export class Takeover {
     const before = committed.offset < 0 ? undefined : decodeMetadata(committed.metadata);
     if (before === undefined) {
       // Somebody else's offset under our group id is a place to begin at, and no more than that.
+      await mayBegin?.();
       const base = committed.offset >= 0 ? committed.offset : from === 'earliest' ? start : end;
       await this.claim(part, base, { t: transactionalId, b: base, n: partitions }, member);
       return { start: Math.max(start, base), committed: base, end, base, partitions, model: null, swaps: [] };
