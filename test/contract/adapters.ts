@@ -31,6 +31,24 @@ export interface Adapter<T, O> {
 export interface LogOptions {
   readonly maxUnread?: number;
 }
+
+/** Parts of the contract that a kind of log cannot have, each with the reason: the tests of it are skipped. */
+export interface LogLimits {
+  /** Sources that append, with their positions and back-pressure. */
+  readonly appending?: string;
+  /** Batches of several topics. */
+  readonly topics?: string;
+  /** Times before 1970 and fractions of a millisecond. */
+  readonly anyTime?: string;
+  /** Offsets without gaps: outcomes that leave a record out are refused. */
+  readonly dense?: string;
+}
+
+export interface LogAdapter extends Adapter<TickLog & TickAppender, LogOptions> {
+  readonly lacks?: LogLimits;
+  /** Runs of a property: fewer for a log whose restarts take their time. */
+  readonly runs?: number;
+}
 export interface StoreOptions {
   readonly windowSegments: number;
 }
@@ -85,7 +103,7 @@ async function inRedis<T>(
   };
 }
 
-export const LOGS: readonly Adapter<TickLog & TickAppender, LogOptions>[] = [
+export const LOGS: readonly LogAdapter[] = [
   {
     name: 'memory',
     create: (options: LogOptions): Subject<TickLog & TickAppender> => {

@@ -5,7 +5,7 @@
 import { RiverrunError } from '#domain/errors';
 import type { OutcomeBatch } from '#domain/outcome';
 import type { LogPosition, SourcePosition, TickAppender, TickLog } from '#domain/ports';
-import { sliceBatch, type RecordBatch } from '#domain/record-batch';
+import { emptyBatch, sliceBatch, type RecordBatch } from '#domain/record-batch';
 import { mergeBatches } from '#domain/merge-batches';
 import { SegmentFiles, type SegmentFile, type SegmentFilesOptions } from './segment-file.js';
 import {
@@ -96,12 +96,15 @@ export class FileTickLog implements TickLog, TickAppender {
     this.wakeReader?.();
   }
 
-  async read(maxRecords: number): Promise<RecordBatch | null> {
-    while (this.isOpen && this.cursor >= this.end) await new Promise<void>((resolve) => (this.wakeReader = resolve));
+  async read(maxRecords: number, below = Infinity): Promise<RecordBatch | null> {
+    while (this.isOpen && this.cursor >= this.end && this.cursor < below)
+      await new Promise<void>((resolve) => (this.wakeReader = resolve));
     if (!this.isOpen) return null;
+    const most = Math.min(maxRecords, below - this.cursor);
+    if (most <= 0) return emptyBatch(this.fallbackTopic, 0);
     const parts: RecordBatch[] = [];
-    for (let count = 0, bytes = 0; count < maxRecords && bytes < MERGE_BYTES && this.cursor < this.end;) {
-      const part = this.take(maxRecords - count, parts[0]?.topic);
+    for (let count = 0, bytes = 0; count < most && bytes < MERGE_BYTES && this.cursor < this.end;) {
+      const part = this.take(most - count, parts[0]?.topic);
       if (part === undefined) break;
       parts.push(part);
       count += part.count;

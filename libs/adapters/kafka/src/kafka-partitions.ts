@@ -146,6 +146,10 @@ export class KafkaPartitions {
     if (this.sink instanceof PlainProducer) await this.sink.flush();
     else await within(FINISH_WITHIN_MS, this.sink.pause());
     await this.member.stop();
+    // Whoever still waits for a commit hears that there will be none.
+    this.assignment = undefined;
+    for (const log of this.logs.values()) log.revoke();
+    if (this.sink instanceof Committer) this.sink.resume();
     await this.parts.fetcher.close();
     await Promise.allSettled([this.clusters.data.disconnect(), this.clusters.group.disconnect()]);
   }

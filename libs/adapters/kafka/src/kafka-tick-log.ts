@@ -94,19 +94,21 @@ export class KafkaTickLog implements TickLog {
     return { start, committed, end, swaps, base };
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- a refusal must be a rejected promise
   async seek(offset: number): Promise<void> {
     this.mustBeCurrent();
-    const { start, end } = this.position!;
-    if (!(offset >= start && offset <= Math.max(end, this.committed)))
+    const { start } = this.position!;
+    let end = Math.max(this.position!.end, this.committed);
+    // Others write: the log may have grown since it was opened.
+    if (offset > end) ({ end } = await this.parts.takeover.edges(this.source));
+    if (!(offset >= start && offset <= end))
       throw new RiverrunError('LOG_RANGE', `offset ${offset} is outside the log's [${start}, ${end}]`);
-    if (this.feed === undefined) this.feed = this.parts.fetcher.open(this.source.topic, this.source.partition, offset);
-    else this.feed.seek(offset);
+    this.readFrom(offset);
   }
 
   async read(maxRecords: number, below?: number): Promise<RecordBatch | null> {
     if (this.closed) return null;
     this.mustBeCurrent();
+    if (this.feed === undefined) this.readFrom(this.committed);
     return this.feed!.take(maxRecords, below);
   }
 
@@ -169,6 +171,11 @@ export class KafkaTickLog implements TickLog {
     this.closed = true;
     if (this.feed !== undefined) this.parts.fetcher.release(this.feed);
     return Promise.resolve();
+  }
+
+  private readFrom(offset: number): void {
+    if (this.feed === undefined) this.feed = this.parts.fetcher.open(this.source.topic, this.source.partition, offset);
+    else this.feed.seek(offset);
   }
 
   private requestFor(offset: number, records: CommitRequest['records']): CommitRequest {

@@ -1,7 +1,7 @@
 /** Records of one partition on their way from the fetcher to its reader; bounded in bytes. */
 import { RiverrunError } from '#domain/errors';
 import { mergeBatches } from '#domain/merge-batches';
-import { RecordBatchBuilder, sliceBatch, type RecordBatch } from '#domain/record-batch';
+import { emptyBatch, sliceBatch, type RecordBatch } from '#domain/record-batch';
 
 export class PartitionFeed {
   private batches: RecordBatch[] = [];
@@ -82,7 +82,7 @@ export class PartitionFeed {
       }
     }
     this.onRoom();
-    return parts.length === 0 ? new RecordBatchBuilder().build(this.topic, this.partition, below) : mergeBatches(parts);
+    return parts.length === 0 ? emptyBatch(this.topic, this.partition) : mergeBatches(parts);
   }
 
   close(): void {
