@@ -11,6 +11,7 @@ import { RedisStateStore } from '#adapters/redis/redis-state-store';
 import { Pipeline } from '#pipeline/pipeline';
 import { bytesPerStream } from '#pipeline/stream-table';
 import { keepCheckpoints } from './checkpoints.js';
+import { MemberFile } from './member-file.js';
 import { ModelCache } from './model-cache.js';
 import { PipelineService } from './pipeline-service.js';
 import type { Running, ServiceObserver } from './running.js';
@@ -30,6 +31,7 @@ export class Distributed implements Running {
   private redis: RedisClient | undefined;
   private partitions: KafkaPartitions | undefined;
   private models: { registry: RedisModelRegistry; cache: ModelCache } | undefined;
+  private member: MemberFile | undefined;
   private trouble: string | undefined = 'connecting';
   private stopping = false;
   private readonly byLog = new Map<KafkaTickLog, { service: PipelineService; stopCheckpoints: () => void }>();
@@ -70,6 +72,7 @@ export class Distributed implements Running {
     for (const { stopCheckpoints } of this.byLog.values()) stopCheckpoints();
     await Promise.all(this.services.all.map((service) => service.stop()));
     await this.partitions?.stop();
+    this.member?.close();
     await this.redis?.close();
   }
 
@@ -86,6 +89,8 @@ export class Distributed implements Running {
     for (const warning of redis.warnings) logger.warn(warning);
     const registry = new RedisModelRegistry(redis, { app: config.app });
     this.models = { registry, cache: new ModelCache(registry) };
+    const member = await MemberFile.open(config.dataDir, config.app, logger);
+    this.member = member;
     const options = {
       connection: kafkaConnection(config),
       app: config.app,
@@ -95,11 +100,13 @@ export class Distributed implements Running {
       sessionTimeoutMs: config.sessionTimeout,
       codec: config.kafkaCodec,
       logger,
+      formerMemberId: member.former(),
     };
     this.partitions = await this.retrying(() =>
       KafkaPartitions.start(options, {
         assigned: (log, partitions) => this.assigned(log, partitions),
         revoked: (log) => this.revoked(log),
+        joined: (memberId) => member.write(memberId),
         rebalanced: () => this.metrics.rebalanced(),
         transaction: (outcome, seconds) => this.metrics.transaction(outcome, seconds),
       }),

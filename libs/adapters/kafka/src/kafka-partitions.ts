@@ -25,6 +25,7 @@ export interface KafkaPartitionsOptions {
   /** stock: kafkajs' own encoding and decoding of records, a way back from ours. */
   readonly codec: 'fast' | 'stock';
   readonly logger: Logger;
+  /** As `joined` told it to the process before this one, if that is dead. */
   readonly formerMemberId?: string | undefined;
 }
 
@@ -33,6 +34,7 @@ export interface PartitionEvents extends CommitterEvents {
   assigned(log: KafkaTickLog, partitions: number): void;
   /** The log is closed by then. */
   revoked(log: KafkaTickLog): void;
+  /** Keep it for `formerMemberId`. */
   joined?(memberId: string): void;
   rebalanced?(): void;
 }
@@ -120,7 +122,7 @@ export class KafkaPartitions {
     const { app, topics, sessionTimeoutMs, logger, formerMemberId, connection } = options;
     this.member = new GroupMember(
       clusters.group,
-      { groupId: app, topics: topics.inputs, sessionTimeoutMs, logger, formerMemberId },
+      { groupId: app, topics: topics.inputs, sessionTimeoutMs, logger, formerMemberId, aside: clusters.data },
       {
         assigned: (assignment) => this.assigned(assignment),
         rejoining: () => this.rejoining(),
