@@ -2,6 +2,7 @@
 import type { Config } from '#config/config';
 import { kafkaConnection, redisConnection } from '#config/connections';
 import { TopicReader } from '#adapters/kafka/topic-reader';
+import type { KafkaPublisher } from '#adapters/kafka/kafka-publisher';
 import { connectRedis, type RedisClient } from '#adapters/redis/redis-client';
 
 const open: { close(): Promise<unknown> }[] = [];
@@ -16,6 +17,14 @@ export async function openTopicReader(config: Config): Promise<TopicReader> {
   const reader = await TopicReader.connect(kafkaConnection(config));
   open.push(reader);
   return reader;
+}
+
+export async function openPublisher(config: Config, topic: string): Promise<KafkaPublisher> {
+  // Only when asked for: every command starts through here, and kafkajs takes its time.
+  const kafka = await import('#adapters/kafka/kafka-publisher');
+  const publisher = await kafka.KafkaPublisher.connect(kafkaConnection(config), topic);
+  open.push(publisher);
+  return publisher;
 }
 
 export async function closeConnections(): Promise<void> {

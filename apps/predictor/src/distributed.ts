@@ -15,6 +15,7 @@ import { Pipeline } from '#pipeline/pipeline';
 import { bytesPerStream } from '#pipeline/stream-table';
 import { keepCheckpoints } from './checkpoints.js';
 import { createFailpoint } from './failpoint.js';
+import { MemberFile } from './member-file.js';
 import { ModelCache } from './model-cache.js';
 import { PipelineService } from './pipeline-service.js';
 import { RedisTrainingSource } from './redis-training.js';
@@ -36,6 +37,7 @@ export class Distributed implements Running {
   private redis: RedisClient | undefined;
   private partitions: KafkaPartitions | undefined;
   private models: { registry: RedisModelRegistry; cache: ModelCache } | undefined;
+  private member: MemberFile | undefined;
   private trouble: string | undefined = 'connecting';
   private stopping = false;
   private ping: NodeJS.Timeout | undefined;
@@ -90,6 +92,7 @@ export class Distributed implements Running {
     clearInterval(this.ping);
     await Promise.all(this.services.all.map((service) => service.stop()));
     await this.partitions?.stop();
+    this.member?.close();
     await this.redis?.close();
   }
 
@@ -111,6 +114,8 @@ export class Distributed implements Running {
       this.ping = setInterval(() => void this.askRedis(redis), PING_MS);
       return;
     }
+    const member = await MemberFile.open(config.dataDir, config.app, logger);
+    this.member = member;
     const options = {
       connection: kafkaConnection(config),
       app: config.app,
@@ -121,11 +126,13 @@ export class Distributed implements Running {
       codec: config.kafkaCodec,
       logger,
       onStep: this.onStep,
+      formerMemberId: member.former(),
     };
     this.partitions = await this.retrying(() =>
       KafkaPartitions.start(options, {
         assigned: (log, partitions) => this.assigned(log, partitions),
         revoked: (log) => this.revoked(log),
+        joined: (memberId) => member.write(memberId),
         rebalanced: () => this.metrics.rebalanced(),
         transaction: (outcome, seconds) => this.metrics.transaction(outcome, seconds),
       }),

@@ -6,19 +6,24 @@ import { PipelineService } from './pipeline-service.js';
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const quiet = (): void => undefined;
-const close = (): Promise<void> => Promise.resolve();
+
 const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+const serviceOf = ({ pipeline, log }: TestPipeline): PipelineService =>
+  new PipelineService(pipeline, log, { aliases: none } as never, logger, () => Promise.resolve(), log);
+const none = (): Promise<object> => Promise.resolve({});
 
 it('takes ticks again once states can be saved again', async () => {
   const test = await new TestPipeline(undefined, { saveAfterMs: 50 }).open();
-  const service = new PipelineService(test.pipeline, test.log, {} as never, logger, close, test.log);
+  const service = serviceOf(test);
   service.start();
   const commit = test.states.commit.bind(test.states);
   await service.submit(recordsOf([{ stream: 'a', ts: 1, value: 1 }]));
   await service.submit(recordsOf([{ stream: 'a', ts: 2, value: 1 }]));
-  test.states.commit = () => Promise.reject(new Error('disk full'));
+  test.states.commit = () => Promise.reject(new RiverrunError('DATA_FULL', 'disk full'));
   await sleep(300);
   expect(service.problem).toBe('disk full');
+  const refused = (): unknown => service.submit(recordsOf([{ stream: 'a', ts: 3, value: 1 }]));
+  expect(refused).toThrow(expect.objectContaining({ code: 'DATA_FULL', message: 'nothing was taken: disk full' }));
   test.states.commit = commit;
   await sleep(300);
   expect(service.problem).toBeUndefined();
@@ -28,7 +33,7 @@ it('takes ticks again once states can be saved again', async () => {
 
 it('stops at once though ticks do not move', async () => {
   const test = await new TestPipeline().open();
-  const service = new PipelineService(test.pipeline, test.log, {} as never, logger, close, test.log);
+  const service = serviceOf(test);
   service.start();
   test.log.publish = () => Promise.reject(new Error('disk full'));
   await expect(service.submit(recordsOf([{ stream: 'a', ts: 1, value: 1 }]))).rejects.toThrow('disk full');
@@ -63,5 +68,33 @@ it('goes on with the model it serves while the champion cannot be served, and sa
   await service.followChampion();
   expect(service.notice).toBeUndefined();
   expect(test.pipeline.model?.label).toBe('test@2');
+  await service.stop();
+});
+
+it('tries to recover at once, then less and less often', async () => {
+  const test = await new TestPipeline().open();
+  const service = serviceOf(test);
+  const open = test.log.open.bind(test.log);
+  const tried: number[] = [];
+  let failures = 4;
+  test.log.open = () => {
+    tried.push(performance.now());
+    return tried.length > failures ? open() : Promise.reject(new Error('no connection'));
+  };
+  const pauses = (): number[] => tried.slice(1).map((at, i) => at - tried[i]);
+  service.start(false);
+  await expect.poll(() => tried.length, { timeout: 5000 }).toBe(5);
+  // 50, 100, 200 and 400 ms, on a machine that may be slow but never early.
+  for (const [i, least] of [45, 95, 195, 395].entries()) expect(pauses()[i]).toBeGreaterThan(least);
+  expect(pauses()[0]).toBeLessThan(900);
+  await expect.poll(() => service.problem).toBeUndefined();
+  tried.length = 0;
+  failures = 2;
+  const publish = test.log.publish.bind(test.log);
+  test.log.publish = () => Promise.reject(new Error('no connection'));
+  await expect(service.submit(recordsOf([{ stream: 'a', ts: 1, value: 1 }]))).rejects.toThrow('no connection');
+  test.log.publish = publish;
+  await expect.poll(() => tried.length, { timeout: 5000 }).toBe(3);
+  expect(Math.min(...pauses())).toBeGreaterThan(895);
   await service.stop();
 });

@@ -34,8 +34,10 @@ export interface GroupMemberOptions {
   readonly topics: readonly string[];
   readonly sessionTimeoutMs: number;
   readonly logger: Logger;
-  /** The member this instance was before it died: sent away first, so that nobody waits for it. */
+  /** The member this instance was before it died: sent away, so that nobody waits for its session's time-out. */
   readonly formerMemberId?: string | undefined;
+  /** Other connections: on its own a request waits behind a JoinGroup. */
+  readonly aside: Cluster;
 }
 
 export interface GroupMemberEvents {
@@ -51,6 +53,9 @@ export interface GroupMemberEvents {
 
 const PROTOCOL = 'riverrun-sticky';
 const RETRY_MS = { first: 100, most: 3000 };
+/** The former member goes once the new one has asked to join: a group that is empty in between would hold the join up
+ *  for `group.initial.rebalance.delay.ms` (3 s by default). */
+const FORMER_LEAVES_AFTER_MS = 200;
 
 export class GroupMember {
   private memberId = '';
@@ -89,7 +94,7 @@ export class GroupMember {
 
   private async run(): Promise<void> {
     const { formerMemberId } = this.options;
-    if (formerMemberId !== undefined) await this.leave(formerMemberId);
+    if (formerMemberId !== undefined) setTimeout(() => void this.sendAway(formerMemberId), FORMER_LEAVES_AFTER_MS);
     let retry = RETRY_MS.first;
     while (!this.stopped) {
       try {
@@ -191,9 +196,18 @@ export class GroupMember {
     return (this.coordinator ??= await this.cluster.findGroupCoordinator({ groupId: this.options.groupId }));
   }
 
-  private async leave(memberId: string): Promise<void> {
+  private leave(memberId: string): Promise<void> {
+    return this.leaveOver(() => this.find(), memberId);
+  }
+
+  private async sendAway(formerMemberId: string): Promise<void> {
+    const { aside, groupId } = this.options;
+    if (!this.stopped) await this.leaveOver(() => aside.findGroupCoordinator({ groupId }), formerMemberId);
+  }
+
+  private async leaveOver(find: () => Promise<Broker>, memberId: string): Promise<void> {
     try {
-      const coordinator = await this.find();
+      const coordinator = await find();
       await coordinator.leaveGroup({ groupId: this.options.groupId, memberId });
     } catch (error) {
       // It goes by its session's time-out, then.

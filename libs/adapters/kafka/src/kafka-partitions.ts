@@ -26,6 +26,7 @@ export interface KafkaPartitionsOptions {
   /** stock: kafkajs' own encoding and decoding of records, a way back from ours. */
   readonly codec: 'fast' | 'stock';
   readonly logger: Logger;
+  /** As `joined` told it to the process before this one, if that is dead. */
   readonly formerMemberId?: string | undefined;
   /** Told of each step passed: for fault tests. */
   readonly onStep?: OnStep | undefined;
@@ -36,6 +37,7 @@ export interface PartitionEvents extends CommitterEvents {
   assigned(log: KafkaTickLog, partitions: number): void;
   /** The log is closed by then. */
   revoked(log: KafkaTickLog): void;
+  /** Keep it for `formerMemberId`. */
   joined?(memberId: string): void;
   rebalanced?(): void;
 }
@@ -125,7 +127,7 @@ export class KafkaPartitions {
     const { app, topics, sessionTimeoutMs, logger, formerMemberId, connection } = options;
     this.member = new GroupMember(
       clusters.group,
-      { groupId: app, topics: topics.inputs, sessionTimeoutMs, logger, formerMemberId },
+      { groupId: app, topics: topics.inputs, sessionTimeoutMs, logger, formerMemberId, aside: clusters.data },
       {
         assigned: (assignment) => this.assigned(assignment),
         rejoining: () => this.rejoining(),

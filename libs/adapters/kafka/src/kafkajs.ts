@@ -3,7 +3,15 @@
  *  sent through its connections. That seam is not public: kafkajs is pinned, and another version is refused. */
 import { createRequire } from 'node:module';
 import { HEADROOM, type RequestBody } from './frame-request.js';
-import kafkajs, { type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
+import kafkajs, {
+  type Admin,
+  type Kafka,
+  type KafkaConfig,
+  type LogEntry,
+  type Producer,
+  type ProducerConfig,
+  type SASLOptions,
+} from 'kafkajs';
 import { RiverrunError, errorMessage } from '#domain/errors';
 import type { Logger } from '#domain/ports';
 
@@ -152,6 +160,11 @@ export class KafkaClient {
 
   admin(): Admin {
     return this.kafka.admin();
+  }
+
+  /** kafkajs' own producer; ours are for outcomes. */
+  producer(config: ProducerConfig): Producer {
+    return this.kafka.producer(config);
   }
 
   /** A set of connections of its own. */
