@@ -26,6 +26,7 @@ export class DistributedApp {
     };
     const started = new DistributedApp(app, topics, env, brokers, await connectRedis({ url }));
     await started.service.start();
+    await started.ready();
     return started;
   }
 
@@ -40,6 +41,14 @@ export class DistributedApp {
     readonly redis: RedisClient,
   ) {
     this.service = new Service(env);
+  }
+
+  /** Resolves once the service has its topics and its share of them. */
+  async ready(): Promise<void> {
+    for (let tries = 0; (await fetch(`${this.service.url}/readyz`)).status !== 200; tries++) {
+      if (tries > 600) throw new Error(`not ready: ${this.service.output}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 
   /** A pinned raw GRU as the champion; its label. Services meet it within half a second. */

@@ -1,6 +1,7 @@
 /** Connections that commands open: closed when the command is over, or its process would not end. */
 import type { Config } from '#config/config';
 import { kafkaConnection, redisConnection } from '#config/connections';
+import { GroupAdmin } from '#adapters/kafka/group-admin';
 import { TopicReader } from '#adapters/kafka/topic-reader';
 import type { KafkaPublisher } from '#adapters/kafka/kafka-publisher';
 import { connectRedis, type RedisClient } from '#adapters/redis/redis-client';
@@ -25,6 +26,14 @@ export async function openPublisher(config: Config, topic: string): Promise<Kafk
   const publisher = await kafka.KafkaPublisher.connect(kafkaConnection(config), topic);
   open.push(publisher);
   return publisher;
+}
+
+/** Everything a command on an app in distributed mode needs. */
+export async function openServers(
+  config: Config,
+): Promise<{ config: Config; kafka: TopicReader; admin: GroupAdmin; redis: RedisClient }> {
+  const kafka = await openTopicReader(config);
+  return { config, kafka, admin: new GroupAdmin(kafka, kafkaConnection(config)), redis: await openRedis(config) };
 }
 
 export async function closeConnections(): Promise<void> {

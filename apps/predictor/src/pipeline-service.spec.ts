@@ -54,7 +54,14 @@ it('goes on with the model it serves while the champion cannot be served, and sa
       return Promise.resolve(model);
     },
   };
-  const service = new PipelineService(test.pipeline, test.log, models, { ...logger, warn }, close, test.log);
+  const service = new PipelineService(
+    test.pipeline,
+    test.log,
+    models,
+    { ...logger, warn },
+    () => Promise.resolve(),
+    test.log,
+  );
   service.start();
   for (let k = 0; k < 3; k++) await service.followChampion();
   expect(service.notice).toBe('test@2 is damaged');

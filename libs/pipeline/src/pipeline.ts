@@ -10,24 +10,9 @@ import { processBatch, type BatchOptions, type BatchResult } from './process-bat
 import { save, saveIsDue } from './save.js';
 import { layoutId, readState } from './state-codec.js';
 import { toStreamUnits } from './features.js';
-import { bytesPerStream, Field, FIELDS_PER_INPUT, scaleIndex, Source } from './stream-table.js';
+import { bytesPerStream, Field, scaleIndex } from './stream-table.js';
+import { viewOf, type StreamView } from './stream-view.js';
 import { readWindows, replay, windowOf } from './warm-up.js';
-
-export interface StreamView {
-  readonly id: string;
-  readonly ticks: number;
-  readonly ts: number;
-  readonly offset: number;
-  /** Last known value of each input. */
-  readonly values: number[];
-  /** Forecast of the next tick, null before the first value; and when it is expected, null while the spacing is unknown. */
-  readonly prediction: number | null;
-  readonly targetTs: number | null;
-  readonly source: 'model' | 'baseline';
-  /** Mean absolute errors over the same recent ticks; null until the model has been scored. */
-  readonly maeModel: number | null;
-  readonly maePersistence: number | null;
-}
 
 export interface TraceRow {
   readonly step: number;
@@ -44,6 +29,8 @@ export interface Trace {
   readonly exact: boolean;
   readonly rows: TraceRow[];
 }
+
+export type { StreamView } from './stream-view.js';
 
 /** Finds the artifact a stored watermark names. */
 export type FindModel = (digest: string) => Promise<ModelArtifact>;
@@ -266,7 +253,7 @@ export class Pipeline {
   view(id: string): Promise<StreamView | undefined> {
     return this.serially(async () => {
       const slot = await this.slotOf(id);
-      return slot < 0 ? undefined : this.viewOf(slot);
+      return slot < 0 ? undefined : viewOf(this.core.table, slot);
     });
   }
 
@@ -333,7 +320,7 @@ export class Pipeline {
       const streams: StreamView[] = [];
       for (const id of page.ids) {
         const slot = await this.slotOf(id);
-        if (slot >= 0) streams.push(this.viewOf(slot));
+        if (slot >= 0) streams.push(viewOf(this.core.table, slot));
       }
       return { streams, cursor: page.cursor };
     });
@@ -377,26 +364,6 @@ export class Pipeline {
     if (this.core.windowBuffer.slots.length > 0) await save(this.core);
     const windows = await readWindows(this.core, [slot]);
     return windowOf(this.core.table, slot, windows.get(slot), 1 + this.core.spec.inputs.length);
-  }
-
-  private viewOf(slot: number): StreamView {
-    const { table, spec } = this.core;
-    const base = slot * table.fields;
-    const field = (f: number): number => table.meta[base + f];
-    const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
-    const scored = field(Field.evaluations) > 0;
-    return {
-      id: table.ids[slot],
-      ticks: field(Field.count),
-      ts: field(Field.ts),
-      offset: field(Field.offset),
-      values: spec.inputs.map((_, k) => field(Field.inputs + FIELDS_PER_INPUT * k)),
-      prediction: orNull(field(Field.expected)),
-      targetTs: field(Field.spacing) > 0 ? field(Field.ts) + Math.round(field(Field.spacing)) : null,
-      source: field(Field.source) === Source.model ? 'model' : 'baseline',
-      maeModel: scored ? field(Field.modelError) : null,
-      maePersistence: scored ? field(Field.baselineError) : null,
-    };
   }
 
   private serially<T>(work: () => Promise<T>): Promise<T> {
