@@ -40,7 +40,7 @@ export class KafkaTickLog implements TickLog {
   /** No more reading; outcomes of what was read may still be published. */
   private closed = false;
   /** Why nothing that was read and computed counts any more: somebody else may have owned the partition meanwhile. Until the next `open`. */
-  private stale: RiverrunError | undefined;
+  private stale: Error | undefined;
   private revoked = false;
   /** The last batch whose outcomes were published, for the offset's metadata. */
   private last: { readonly ts: number; readonly crc: number; readonly m?: string } | undefined;
@@ -96,7 +96,13 @@ export class KafkaTickLog implements TickLog {
     const { codec, outputs, sink } = this.parts;
     this.last = { ...fingerprint(records, count - 1), ...(model !== null && { m: model }) };
     this.committed = next;
-    await sink.commit(this.requestFor(next, writeOutcomes(outcomes, codec, outputs)));
+    try {
+      await sink.commit(this.requestFor(next, writeOutcomes(outcomes, codec, outputs)));
+    } catch (error) {
+      // A reader that waits for more ticks must hear of it: on a quiet topic there may be none for long, and these have no outcome yet.
+      this.fail(error);
+      throw error;
+    }
   }
 
   releaseBelow(offset: number): void {
@@ -111,11 +117,12 @@ export class KafkaTickLog implements TickLog {
 
   /** What was read and computed is void: the next call of `read` says so, and the pipeline recovers. */
   invalidate(): void {
-    this.stale = new RiverrunError(
-      'REASSIGNED',
-      `the group went on without this instance: ${partitionKey(this.source)} starts anew`,
+    this.fail(
+      new RiverrunError(
+        'REASSIGNED',
+        `the group went on without this instance: ${partitionKey(this.source)} starts anew`,
+      ),
     );
-    this.feed?.fail(this.stale);
   }
 
   /** The partition is somebody else's now. */
@@ -129,6 +136,12 @@ export class KafkaTickLog implements TickLog {
     this.closed = true;
     if (this.feed !== undefined) this.parts.fetcher.release(this.feed);
     return Promise.resolve();
+  }
+
+  private fail(error: unknown): void {
+    if (this.revoked) return;
+    this.stale = error instanceof Error ? error : new Error(String(error));
+    this.feed?.fail(this.stale);
   }
 
   private requestFor(offset: number, records: CommitRequest['records']): CommitRequest {
