@@ -157,7 +157,7 @@ export class PipelineService {
       } catch (error) {
         recovering = true;
         this.submissions?.fail(error instanceof RiverrunError ? error.code : 'UNANSWERED', errorMessage(error));
-        this.stuck = errorMessage(error);
+        this.stuck = error instanceof RiverrunError ? `${error.code}: ${error.message}` : errorMessage(error);
         if (this.stopping) return;
         this.report('ticks do not move', error);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

@@ -119,7 +119,7 @@ export class Pipeline {
       core.seen.fill(0);
       await core.published.catch(() => undefined);
       core.published = Promise.resolve();
-      const position = await log.open();
+      const position = await log.open(async () => (await states.open()) !== undefined);
       core.watermark = await states.open();
       if (core.watermark === undefined) {
         if (position.committed > position.start)

@@ -50,7 +50,7 @@ export class KafkaTickLog implements TickLog {
     private readonly parts: KafkaTickLogParts,
   ) {}
 
-  async open(): Promise<LogPosition> {
+  async open(hasStates: () => Promise<boolean> = () => Promise.resolve(false)): Promise<LogPosition> {
     if (this.revoked) throw revoked(this.source);
     this.stale = undefined;
     // Our own failed transaction must be over before its offsets are read.
@@ -59,7 +59,7 @@ export class KafkaTickLog implements TickLog {
     const key = partitionKey(this.source);
     if (assignment === undefined || !assignment.partitions.some((p) => partitionKey(p) === key))
       throw revoked(this.source);
-    const taken = await this.parts.takeover.take(this.source, assignment);
+    const taken = await this.parts.takeover.take(this.source, assignment, hasStates);
     this.position = taken;
     this.committed = taken.committed;
     this.last = undefined;
