@@ -29,7 +29,7 @@ await describeWithServers(['own-kafka', 'own-redis'], 'instances in trouble', ()
     await Promise.all([kafka?.stop(), redis?.stop()]);
   }, 60_000);
 
-  it('SIGKILL of one of three, at any time, again and again', { timeout: 3_600_000 }, async () => {
+  it('SIGKILL of one of three, at any time, again and again', { timeout: rounds(10, 200) * 30_000 }, async () => {
     const random = seeded(7);
     for (let round = 0; round < rounds(10, 200); round++) {
       await pause(200 + 600 * random());
@@ -41,20 +41,24 @@ await describeWithServers(['own-kafka', 'own-redis'], 'instances in trouble', ()
     await fleet.audit.check('kills');
   });
 
-  it('SIGSTOP beyond the session, then SIGCONT: the zombie does no harm', { timeout: 600_000 }, async () => {
-    for (let round = 0; round < rounds(2, 20); round++) {
-      const zombie = instances[round % instances.length];
-      zombie.signal('SIGSTOP');
-      await pause(SESSION_MS + 1_500);
-      await fleet.audit.check(`zombie ${round} sleeps`);
-      zombie.signal('SIGCONT');
-      await pause(500);
-      await fleet.audit.check(`zombie ${round} wakes`);
-      await zombie.ready();
-    }
-  });
+  it(
+    'SIGSTOP beyond the session, then SIGCONT: the zombie does no harm',
+    { timeout: rounds(1, 20) * 90_000 },
+    async () => {
+      for (let round = 0; round < rounds(2, 20); round++) {
+        const zombie = instances[round % instances.length];
+        zombie.signal('SIGSTOP');
+        await pause(SESSION_MS + 1_500);
+        await fleet.audit.check(`zombie ${round} sleeps`);
+        zombie.signal('SIGCONT');
+        await pause(500);
+        await fleet.audit.check(`zombie ${round} wakes`);
+        await zombie.ready();
+      }
+    },
+  );
 
-  it('SIGTERM: it leaves in order, and the others take over at once', { timeout: 600_000 }, async () => {
+  it('SIGTERM: it leaves in order, and the others take over at once', { timeout: rounds(1, 20) * 90_000 }, async () => {
     for (let round = 0; round < rounds(1, 20); round++) {
       const leaving = instances.shift()!;
       const began = performance.now();
@@ -65,7 +69,7 @@ await describeWithServers(['own-kafka', 'own-redis'], 'instances in trouble', ()
     }
   });
 
-  it('a rolling restart', { timeout: 600_000 }, async () => {
+  it('a rolling restart', { timeout: rounds(1, 20) * 90_000 }, async () => {
     for (let round = 0; round < rounds(1, 20); round++) {
       for (const old of [...instances]) {
         instances.splice(instances.indexOf(old), 1);

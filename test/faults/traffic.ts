@@ -47,6 +47,7 @@ export class Traffic {
 
   /** Goes on after `pause`. */
   go(): void {
+    if (!this.stopped) return;
     this.stopped = false;
     this.running = this.run();
   }

@@ -67,6 +67,7 @@ await describeWithServers(['own-kafka', 'own-redis'], 'trouble on the wire', () 
   }, 120_000);
   afterEach(() => {
     for (const { proxy } of behind.proxies) proxy.reset();
+    fleet.traffic.go();
   });
   afterAll(async () => {
     await fleet?.end();
@@ -74,7 +75,7 @@ await describeWithServers(['own-kafka', 'own-redis'], 'trouble on the wire', () 
   }, 60_000);
 
   const rows = IN_TRANSACTIONS.map((row) => [row.map(nameOf).join(', '), row] as const);
-  it.each(rows)('%s', { timeout: 600_000 }, async (name, row) => {
+  it.each(rows)('%s', { timeout: rounds(1, 20) * 90_000 }, async (name, row) => {
     for (let round = 0; round < rounds(1, 20); round++) {
       const rules = row.map(([api, fault], i) => behind.proxies[i].proxy.on(Api[api], fault));
       await Promise.all(rules.map((rule) => rule.hit));
@@ -100,7 +101,7 @@ await describeWithServers(['own-kafka', 'own-redis'], 'trouble on the wire', () 
 
   it.each(['AddPartitionsToTxn', 'TxnOffsetCommit', 'EndTxn'] as const)(
     'a %s that arrives after its sender has lost the partition',
-    { timeout: 600_000 },
+    { timeout: rounds(1, 20) * 90_000 },
     async (api) => {
       for (let round = 0; round < rounds(1, 20); round++) {
         const { proxy } = behind.proxies[0];
@@ -118,7 +119,7 @@ await describeWithServers(['own-kafka', 'own-redis'], 'trouble on the wire', () 
     },
   );
 
-  it('an answer lost at the start', { timeout: 600_000 }, async () => {
+  it('an answer lost at the start', { timeout: rounds(1, 20) * 90_000 }, async () => {
     for (let round = 0; round < rounds(1, 20); round++) {
       for (const [i, [api, fault]] of AT_THE_START.entries()) {
         await instances[i].kill('SIGKILL');
@@ -131,7 +132,7 @@ await describeWithServers(['own-kafka', 'own-redis'], 'trouble on the wire', () 
     }
   });
 
-  it('an instance that cannot reach Kafka for a while', { timeout: 600_000 }, async () => {
+  it('an instance that cannot reach Kafka for a while', { timeout: rounds(1, 20) * 90_000 }, async () => {
     for (let round = 0; round < rounds(1, 20); round++) {
       const { proxy } = behind.proxies[round % PROXIES];
       proxy.cut();
@@ -144,7 +145,7 @@ await describeWithServers(['own-kafka', 'own-redis'], 'trouble on the wire', () 
     }
   });
 
-  it('the broker is killed and comes back', { timeout: 1_200_000 }, async () => {
+  it('the broker is killed and comes back', { timeout: rounds(1, 20) * 120_000 }, async () => {
     for (let round = 0; round < rounds(1, 20); round++) {
       await behind.kafka.kill('SIGKILL');
       await pause(500);
@@ -154,7 +155,7 @@ await describeWithServers(['own-kafka', 'own-redis'], 'trouble on the wire', () 
     }
   });
 
-  it('the broker sleeps', { timeout: 1_200_000 }, async () => {
+  it('the broker sleeps', { timeout: rounds(1, 20) * 120_000 }, async () => {
     for (let round = 0; round < rounds(1, 20); round++) {
       await behind.kafka.kill('SIGSTOP');
       await pause(SESSION_MS + 1_000);

@@ -6,8 +6,9 @@ import type { RecordBatch } from './record-batch.js';
 /** One partition of the log of ticks, read in order, and the place its outcomes go: outcomes and the committed position move together. */
 export interface TickLog {
   /** Where the log stands. `committed` (c) is the next offset that has no outcome yet; `start` <= c is the first offset this application's outcomes begin at, or
-   *  the first that can still be read. Again after an error: what is under way is over when the promise resolves. */
-  open(mayBegin?: MayBegin): Promise<LogPosition>;
+   *  the first that can still be read. Again after an error: what is under way is over when the promise resolves. A log that finds no committed position may
+   *  choose one, unless `hasStates` says that there once was one: RiverrunError OFFSET_MISSING. */
+  open(hasStates?: () => Promise<boolean>): Promise<LogPosition>;
   /** Sets the next offset `read` returns. RangeError-like RiverrunError LOG_RANGE outside [start, end]. */
   seek(offset: number): Promise<void>;
   /** The next records in order, all of one topic, at most `maxRecords`; waits while there are none; null once closed. Records read after `seek`
@@ -42,9 +43,6 @@ export interface ModelArchive {
   /** A model out of a checkpoint: the registry may have been lost with the states. */
   restore(artifact: ModelArtifact): Promise<void>;
 }
-
-/** Asked by a log that knows nothing of this application yet, before it notes where it begins: rejects where there are states already, which would be of another beginning. */
-export type MayBegin = () => Promise<void>;
 
 export interface ModelSwap {
   /** The first offset whose outcome is of that model. */

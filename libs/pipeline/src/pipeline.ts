@@ -113,7 +113,7 @@ export class Pipeline {
       core.seen.fill(0);
       await core.published.catch(() => undefined);
       core.published = Promise.resolve();
-      const position = await log.open(() => this.mayBegin());
+      const position = await log.open(() => this.hasStates());
       core.watermark = await this.storedWatermark(position);
       const { offset, model } = core.watermark;
       await this.useModel(model);
@@ -165,17 +165,13 @@ export class Pipeline {
     return stored;
   }
 
-  /** The log has no word of this application: then there must be no states of it either. */
-  private async mayBegin(): Promise<void> {
+  /** Whether there are states, or copies of states, of a log that has no word of this application. */
+  private async hasStates(): Promise<boolean> {
     const { states, log } = this.core.ports;
-    const stored = await states.open();
+    if ((await states.open()) !== undefined) return true;
     let copies = 0;
-    if (stored === undefined) await log.checkpoints?.read(() => copies++);
-    if (stored === undefined && copies === 0) return;
-    throw new RiverrunError(
-      'OFFSETS_MISSING',
-      `there are ${stored === undefined ? 'checkpoints' : `states up to offset ${stored.offset}`} of this application, but its consumer group has no committed offset: it was deleted or has expired; to go on from a known place: riverrun state reset --partition P --from OFFSET`,
-    );
+    await log.checkpoints?.read(() => copies++);
+    return copies > 0;
   }
 
   /** Steps [W, c) again, each record with the model that made its outcome: the log's word on that comes first, the store's name is of W only. */

@@ -21,6 +21,7 @@ const PARTITION_BYTES = 1 << 20;
 const RESPONSE_BYTES = 8 << 20;
 const RETRY_MS = 100;
 const OFFSET_OUT_OF_RANGE = 1;
+const UNKNOWN_TOPIC = 3;
 /** Unknown topic or partition, leader not available, not leader, replica not available, fenced or unknown leader epoch, offset not available. */
 export const STALE_METADATA = new Set([3, 5, 6, 9, 74, 75, 78]);
 
@@ -128,6 +129,10 @@ export class Fetcher {
       const entry = byKey.get(partitionKey(fetched));
       if (entry === undefined || entry.feed.epoch !== entry.epoch) continue;
       if (STALE_METADATA.has(fetched.errorCode)) stale = true;
+      // The same offset may soon hold another record, if the topic is made anew: only a takeover can tell.
+      if (fetched.errorCode === UNKNOWN_TOPIC)
+        entry.feed.fail(feedError(fetched.topic, fetched.partition, 'the broker does not know it'));
+      else if (STALE_METADATA.has(fetched.errorCode)) continue;
       else await this.deliver(fetched, entry.feed, entry.offset, entry.epoch);
       if (fetched.records.length > 0) this.moveToEnd(entry.feed);
     }

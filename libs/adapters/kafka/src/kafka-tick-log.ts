@@ -2,7 +2,7 @@
  *  first and the position once the states have absorbed it (at-least-once). */
 import { RiverrunError, errorMessage } from '#domain/errors';
 import type { OutcomeBatch } from '#domain/outcome';
-import type { CheckpointLog, LogPosition, MayBegin, ModelSwap, TickLog } from '#domain/ports';
+import type { CheckpointLog, LogPosition, ModelSwap, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
 import { partitionKey, type TopicPartition } from './assign-partitions.js';
 import { encodeMetadata, fingerprint } from './commit-metadata.js';
@@ -74,7 +74,7 @@ export class KafkaTickLog implements TickLog {
     });
   }
 
-  async open(mayBegin?: MayBegin): Promise<LogPosition> {
+  async open(hasStates: () => Promise<boolean> = () => Promise.resolve(false)): Promise<LogPosition> {
     if (this.revoked) throw revoked(this.source);
     this.stale = undefined;
     await this.parts.settled();
@@ -84,7 +84,7 @@ export class KafkaTickLog implements TickLog {
     const key = partitionKey(this.source);
     if (assignment === undefined || !assignment.partitions.some((p) => partitionKey(p) === key))
       throw revoked(this.source);
-    const taken = await this.parts.takeover.take(this.source, assignment, mayBegin);
+    const taken = await this.parts.takeover.take(this.source, assignment, hasStates);
     this.position = taken;
     this.committed = taken.committed;
     this.last = taken.last;

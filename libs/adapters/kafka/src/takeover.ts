@@ -1,7 +1,7 @@
 /** What a new owner of a partition does before it reads or writes there (docs/adr/0006): end what the former owner left open, read the committed offset once
  *  nothing is pending, check that log and offset belong together, and put its own name to the offset. */
 import { RiverrunError } from '#domain/errors';
-import type { Logger, MayBegin, ModelSwap } from '#domain/ports';
+import type { Logger, ModelSwap } from '#domain/ports';
 import type { OnStep } from '#domain/step';
 import type { Assignment } from './group-member.js';
 import type { TopicPartition } from './assign-partitions.js';
@@ -52,15 +52,21 @@ export class Takeover {
     private readonly options: TakeoverOptions,
   ) {}
 
-  async take(part: TopicPartition, member: Assignment, mayBegin?: MayBegin): Promise<TakenOver> {
+  /** RiverrunError OFFSET_MISSING, PARTITION_COUNT, TOPIC_RECREATED, LOG_START where log, offsets and states do not belong together: nothing is claimed then. */
+  async take(part: TopicPartition, member: Assignment, hasStates: () => Promise<boolean>): Promise<TakenOver> {
     const { transactionalId, from } = this.options;
     const committed = await this.stableOffset(part);
     const { start, end } = await this.edges(part);
     const partitions = this.cluster.findTopicPartitionMetadata(part.topic).length;
     const before = committed.offset < 0 ? undefined : decodeMetadata(committed.metadata);
     if (before === undefined) {
+      await this.checkOthers(part, partitions);
+      if (committed.offset < 0 && (await hasStates()))
+        throw new RiverrunError(
+          'OFFSET_MISSING',
+          `group ${this.options.groupId} has no committed offset for ${nameOf(part)}, but there are stored states: the group's offsets were deleted, or the topic was and is made anew; set the offset they stand at again, or begin anew: ${resetOf(part)}`,
+        );
       // Somebody else's offset under our group id is a place to begin at, and no more than that.
-      await mayBegin?.();
       const base = committed.offset >= 0 ? committed.offset : from === 'earliest' ? start : end;
       await this.claim(part, base, { t: transactionalId, b: base, n: partitions }, member);
       return { start: Math.max(start, base), committed: base, end, base, partitions, model: null, swaps: [] };
@@ -176,6 +182,19 @@ export class Takeover {
     this.options.onStep?.('after-claim');
   }
 
+  /** A partition nobody has read yet may be one of those added later: the offsets of the others tell. */
+  private async checkOthers({ topic }: TopicPartition, partitions: number): Promise<void> {
+    const { groupId } = this.options;
+    const coordinator = await this.cluster.findGroupCoordinator({ groupId });
+    const all = Array.from({ length: partitions }, (_, p) => p);
+    const { errorCode, offsets } = await send(coordinator, offsetFetch(groupId, [{ topic, partitions: all }], false));
+    if (errorCode !== 0) throw codedError('OffsetFetch', errorCode);
+    for (const { offset, metadata } of offsets) {
+      const count = offset < 0 ? undefined : decodeMetadata(metadata)?.n;
+      if (count !== undefined && count !== partitions) throw countChanged(topic, count, partitions);
+    }
+  }
+
   private async edge({ topic, partition }: TopicPartition, timestamp: number): Promise<number> {
     const { responses } = await (
       await this.leader({ topic, partition })
@@ -196,13 +215,9 @@ export class Takeover {
     before: CommitMetadata,
     { start, end, partitions }: { start: number; end: number; partitions: number },
   ): Promise<void> {
-    const name = `${part.topic}/${part.partition}`;
-    const reset = `riverrun state reset --topic ${part.topic} --partition ${part.partition} --from OFFSET`;
-    if (partitions !== before.n)
-      throw new RiverrunError(
-        'PARTITION_COUNT',
-        `topic ${part.topic} had ${before.n} partitions and has ${partitions}: keys have moved to other partitions than their states; stop all instances and run: riverrun repartition`,
-      );
+    const name = nameOf(part);
+    const reset = resetOf(part);
+    if (partitions !== before.n) throw countChanged(part.topic, before.n, partitions);
     if (committed > end)
       throw new RiverrunError(
         'TOPIC_RECREATED',
@@ -247,3 +262,14 @@ export class Takeover {
     return batch !== undefined && batch.offsets[0] === offset ? fingerprint(batch, 0) : undefined;
   }
 }
+
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
+const resetOf = ({ topic, partition }: TopicPartition): string =>
+  `riverrun state reset --topic ${topic} --partition ${partition} --from OFFSET`;
+
+const countChanged = (topic: string, before: number, now: number): RiverrunError =>
+  new RiverrunError(
+    'PARTITION_COUNT',
+    `topic ${topic} had ${before} partitions and has ${now}: keys have moved to other partitions than their states; stop all instances and run: riverrun repartition`,
+  );
