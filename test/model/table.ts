@@ -94,7 +94,6 @@ export const NOT_NEEDED: readonly Holds[] = [
 ];
 
 export const NOT_NEEDED_AT_LENGTH: readonly Holds[] = [
-  holds('heartbeatFirst, two records', { faults: { expulsions: 1 } }, 'heartbeatFirst'),
   holds('quietWhileJoining, two zombies', { ...ONE, faults: { expulsions: 2 } }, 'quietWhileJoining'),
   holds('swapSavesFirst and a crash', { swap: true, faults: { crashes: 1 } }, 'swapSavesFirst'),
   holds('swapSavesFirst and a fail-over', { swap: true, faults: { failovers: 1, timeouts: 1 } }, 'swapSavesFirst'),
