@@ -6,9 +6,6 @@ import { createMetrics } from '#telemetry/metrics';
 
 /** Named by the dashboard and the alerts before the service counts them. A name moves from here into libs/telemetry/src/definitions.ts. */
 const AWAITED: Readonly<Record<string, readonly string[]>> = {
-  riverrun_rebalances_total: [],
-  riverrun_transactions_total: ['outcome'],
-  riverrun_redis_command_duration_seconds: ['command'],
   riverrun_interval_evaluations_total: ['level', 'outcome'],
   riverrun_drift_detections_total: [],
 };
