@@ -1,10 +1,9 @@
 /** `riverrun audit` on what the built service has done with real servers, and on what was bent afterwards. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { connectRedis, type RedisClient } from '#adapters/redis/redis-client';
-import { createTopic, produce, readCommitted } from '../support/kafka-clients.js';
-import { runCli, type Finished } from '../support/run-cli.js';
-import { Service } from '../support/service.js';
-import { describeWithServers, kafkaBrokers, redisUrl, uniqueName } from '../support/servers/use.js';
+import { DistributedApp } from '../support/distributed.js';
+import { produce, readCommitted } from '../support/kafka-clients.js';
+import { runCli } from '../support/run-cli.js';
+import { describeWithServers } from '../support/servers/use.js';
 
 interface Report {
   ok: boolean;
@@ -17,28 +16,11 @@ const TICKS = 2000;
 const BAD = 5;
 
 await describeWithServers(['kafka', 'redis'], 'riverrun audit', () => {
-  const app = uniqueName('audit');
-  const topics = { ticks: `${app}-ticks`, predictions: `${app}-predictions`, letters: `${app}-dlt` };
-  let env: Record<string, string>;
-  let brokers: string[];
-  let redis: RedisClient;
-  let service: Service;
+  let app: DistributedApp;
 
   beforeAll(async () => {
-    brokers = await kafkaBrokers();
-    redis = await connectRedis({ url: await redisUrl() });
-    env = {
-      RIVERRUN_MODE: 'distributed',
-      RIVERRUN_APP: app,
-      RIVERRUN_TICKS_TOPIC: topics.ticks,
-      RIVERRUN_PREDICTIONS_TOPIC: topics.predictions,
-      RIVERRUN_DEAD_LETTER_TOPIC: topics.letters,
-      RIVERRUN_FROM: 'earliest',
-      KAFKA_BROKERS: brokers.join(','),
-      REDIS_URL: await redisUrl(),
-    };
-    await createTopic(brokers, topics.ticks, 2);
-    service = await new Service(env).start();
+    app = await DistributedApp.start('audit', 2);
+    const { brokers, topics } = app;
     const ticks = Array.from({ length: TICKS }, (_, i) => {
       const key = `s${i % STREAMS}`;
       return { key, value: JSON.stringify({ stream: key, ts: 1_700_000_000_000 + i, value: Math.sin(i / 9) }) };
@@ -51,14 +33,11 @@ await describeWithServers(['kafka', 'redis'], 'riverrun audit', () => {
     await readCommitted(brokers, topics.predictions, { until: TICKS + 1 });
     await readCommitted(brokers, topics.letters, { until: BAD });
   }, 120_000);
-  afterAll(async () => {
-    await service.end();
-    await redis.close();
-  });
+  afterAll(() => app.end());
 
-  async function audit(...args: string[]): Promise<Finished & { report: Report }> {
-    const finished = await runCli(['audit', '--json', ...args], { env });
-    return { ...finished, report: JSON.parse(finished.stdout) as Report };
+  async function audit(...args: string[]): Promise<{ code: number | null; stderr: string; report: Report }> {
+    const { json, ...rest } = await app.json<Report>('audit', ...args);
+    return { ...rest, report: json };
   }
 
   it('finds nothing amiss beside the running service, and says what it compared', async () => {
@@ -70,16 +49,16 @@ await describeWithServers(['kafka', 'redis'], 'riverrun audit', () => {
     });
     expect(report.total).toMatchObject({ statesCompared: STREAMS, statesDiffering: 0 });
     expect(code).toBe(0);
-    const table = await runCli(['audit'], { env });
+    const table = await app.cli('audit');
     expect(table.stdout).toMatch(/^PARTITION +RECORDS/);
     expect(table.stderr).toContain('nothing is amiss');
   }, 60_000);
 
   it('after a kill -9 and a restart too', async () => {
-    await service.kill('SIGKILL');
-    await service.start();
-    await produce(brokers, topics.ticks, [{ key: 's1', value: '{"ts":1800000000000,"value":4}' }]);
-    await readCommitted(brokers, topics.predictions, { until: TICKS + 2 });
+    await app.service.kill('SIGKILL');
+    await app.service.start();
+    await produce(app.brokers, app.topics.ticks, [{ key: 's1', value: '{"ts":1800000000000,"value":4}' }]);
+    await readCommitted(app.brokers, app.topics.predictions, { until: TICKS + 2 });
     expect((await audit()).report).toMatchObject({ ok: true, total: { records: TICKS + 2 + BAD } });
   }, 60_000);
 
@@ -91,14 +70,15 @@ await describeWithServers(['kafka', 'redis'], 'riverrun audit', () => {
   }, 60_000);
 
   it('sees a duplicate outcome and a changed state', async () => {
-    await service.kill('SIGTERM');
+    await app.service.kill('SIGTERM');
+    const { brokers, topics, redis } = app;
     const [one] = await readCommitted(brokers, topics.predictions, { until: 1 });
     await produce(brokers, topics.predictions, [{ partition: one.partition, key: one.key, value: one.value }]);
     const { code, report } = await audit();
     expect(code).toBe(1);
     expect(report).toMatchObject({ ok: false, total: { duplicated: 1, lost: 0, wrong: 0, statesDiffering: 0 } });
 
-    const [key, field, state] = await storedState(`{${app}:${topics.ticks}:`);
+    const [key, field, state] = await storedState(`{${app.app}:${topics.ticks}:`);
     state[state.length - 1] ^= 1;
     await redis.call('HSET', [key, field, state]);
     const changed = await audit();
@@ -110,8 +90,8 @@ await describeWithServers(['kafka', 'redis'], 'riverrun audit', () => {
 
   it('says in one line what it cannot do', async () => {
     for (const [args, given, text] of [
-      [['audit', '--topic', 'other'], env, 'other is no input topic'],
-      [['audit', '--since', 'x'], env, 'Expected an integer'],
+      [['audit', '--topic', 'other'], app.env, 'other is no input topic'],
+      [['audit', '--since', 'x'], app.env, 'Expected an integer'],
       [['audit'], {}, 'RIVERRUN_MODE=distributed'],
     ] as const) {
       const { code, stdout, stderr } = await runCli(args, { env: given });
@@ -125,7 +105,7 @@ await describeWithServers(['kafka', 'redis'], 'riverrun audit', () => {
     for (const partition of [0, 1])
       for (let bucket = 0; bucket < 256; bucket++) {
         const key = `${prefix}${partition}}:s:${bucket}`;
-        const [field, state] = (await redis.call('HGETALL', [key])) as Buffer[];
+        const [field, state] = (await app.redis.call('HGETALL', [key])) as Buffer[];
         if (field !== undefined) return [key, field, state];
       }
     throw new Error('no state is stored');

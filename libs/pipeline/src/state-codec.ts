@@ -19,6 +19,21 @@ export const stateOffset = (bytes: Uint8Array): number =>
     ? NaN
     : new DataView(bytes.buffer, bytes.byteOffset).getFloat64(HEADER_BYTES + 8 * Field.offset, true);
 
+/** Window segments that a state's stream has made so far: the sequence of the next one. */
+export const stateSegments = (bytes: Uint8Array): number =>
+  new DataView(bytes.buffer, bytes.byteOffset).getFloat64(HEADER_BYTES + 8 * Field.segments, true);
+
+/** Ticks that a state's stream has absorbed. */
+export const stateTicks = (bytes: Uint8Array): number =>
+  new DataView(bytes.buffer, bytes.byteOffset).getFloat64(HEADER_BYTES + 8 * Field.count, true);
+
+/** The same state as if the last record it has absorbed had lain at `offset`: for another log. */
+export function withStateOffset(bytes: Uint8Array, offset: number): Uint8Array {
+  const copy = bytes.slice();
+  new DataView(copy.buffer).setFloat64(HEADER_BYTES + 8 * Field.offset, offset, true);
+  return copy;
+}
+
 /** Serialises many streams into one reusable arena. */
 export class StateWriter {
   bytes = new Uint8Array(1 << 16);

@@ -1,5 +1,6 @@
 /** The whole of what an app has done: its input topics partition by partition, against its outputs and its states. */
 import type { TopicReader } from '#adapters/kafka/topic-reader';
+import { broughtAt } from '#adapters/redis/partition-admin';
 import type { RedisClient } from '#adapters/redis/redis-client';
 import { RedisStateStore } from '#adapters/redis/redis-state-store';
 import type { Config, PipelineConfig } from '#config/config';
@@ -58,7 +59,9 @@ async function auditOne(
   const { start } = await kafka.edges(part);
   const base = metadata.b;
   const from = Math.max(base, start, options.since ?? 0);
-  const whole = from === base;
+  // States that came from elsewhere cannot be made anew from this log.
+  const brought = (await broughtAt(redis, { app: config.app, ...part })) === base;
+  const whole = from === base && !brought;
   const end = whole ? Math.max(committed, watermark?.offset ?? 0) : committed;
   const outputs = await openOutputs(kafka, config, part);
   const reference = whole
@@ -74,9 +77,13 @@ async function auditOne(
       onProgress: (offset) => options.onProgress?.(topic, partition, offset, end),
     },
   );
-  if (!whole)
-    audited.notes.push(
-      `${start > base && from === start ? `the log begins at ${start}, the app began at ${base}` : `looked at from offset ${from} on`}: outcomes were counted, predictions and states were not recomputed`,
-    );
+  if (!whole) {
+    const why = brought
+      ? `its states were imported at offset ${base}`
+      : start > base && from === start
+        ? `the log begins at ${start}, the app began at ${base}`
+        : `looked at from offset ${from} on`;
+    audited.notes.push(`${why}: outcomes were counted, predictions and states were not recomputed`);
+  }
   return reportOf({ ...place, from }, audited, config.delivery === 'at-least-once');
 }

@@ -5,6 +5,7 @@ import { addConfig } from './config.js';
 import { addModel } from './model.js';
 import { addPipe } from './pipe.js';
 import { addProve } from './prove.js';
+import { addRepartition } from './repartition.js';
 import { addReplay } from './replay.js';
 import { addServe } from './serve.js';
 import { addState } from './state.js';
@@ -20,6 +21,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addState,
   addAudit,
   addProve,
+  addRepartition,
   addConfig,
   addBench,
 ];

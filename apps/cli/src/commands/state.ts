@@ -1,7 +1,6 @@
-import type { Command } from 'commander';
 import type { Config } from '#config/config';
 import { examples, integer, type AddCommand } from '../arguments.js';
-import { EXIT, UsageError } from '../exit-codes.js';
+import { EXIT } from '../exit-codes.js';
 import { note, print, printJson, shortNumber, table } from '../output.js';
 import { getJson } from '../service-client.js';
 import { settings } from '../settings.js';
@@ -10,6 +9,7 @@ import { statePartitions, type StatePartition } from '../states/stored-states.js
 import { openServers } from '../connections.js';
 import { base, service } from './state-service.js';
 import { addStateReset } from './state-reset.js';
+import { addStateTransfer } from './state-transfer.js';
 
 interface StreamJson {
   readonly id: string;
@@ -56,8 +56,7 @@ export const addState: AddCommand = (parent, done) => {
     },
   );
   addStateReset(state, done);
-  later(state, 'export');
-  later(state, 'import');
+  addStateTransfer(state, done);
 };
 
 /** In distributed mode no single service knows all streams: Redis does. */
@@ -115,15 +114,3 @@ const cell = (key: string, value: unknown): string =>
     : typeof value === 'string'
       ? value
       : JSON.stringify(value);
-
-/** The names are taken; what stands behind them comes later. Better a clear answer than half of one. */
-function later(state: Command, name: 'export' | 'import'): void {
-  state
-    .command(name)
-    .description('comes with a later version')
-    .argument('[args...]')
-    .allowUnknownOption()
-    .action(() => {
-      throw new UsageError(`state ${name} is not available yet: it comes with a later version`);
-    });
-}
