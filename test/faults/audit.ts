@@ -72,6 +72,11 @@ export class Audit {
       .filter((label, i, all): label is string => typeof label === 'string' && label !== all[i - 1]);
   }
 
+  labelOfLast(partition: number): string | null | undefined {
+    const { outcomes, last } = this.partition(partition);
+    return labelOf(outcomes.get(last.good));
+  }
+
   ticksFrom(partition: number, offset: number): ReadRecord[] {
     return this.partition(partition).ticks.filter((tick) => tick.offset >= offset);
   }

@@ -2,12 +2,13 @@
 import { Redis } from 'ioredis';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, it } from 'vitest';
 import { startKafka, type OwnKafka } from '../support/servers/kafka.js';
 import { waitUntil } from '../support/servers/programs.js';
 import { startRedis, type OwnRedis } from '../support/servers/redis.js';
 import { describeWithServers } from '../support/servers/use.js';
 import { Fleet, QUICK_SESSIONS, type Instance } from './fleet.js';
+import { dump, restore } from './redis-moments.js';
 import { rounds } from './rounds.js';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -108,9 +109,10 @@ await describeWithServers(['own-kafka', 'own-redis'], 'Redis in trouble', () => 
   it('fails over to a replica that lacks the newest writes of one partition', limit, () =>
     repeated(() =>
       hit('suffix lost', async () => {
-        const dumps = await dump(`{${fleet.app}:${fleet.topics.ticks}:1}:*`);
+        const pattern = `{${fleet.app}:${fleet.topics.ticks}:1}:*`;
+        const dumps = await dump(client, pattern);
         await pause(700);
-        await restore(`{${fleet.app}:${fleet.topics.ticks}:1}:*`, dumps);
+        await restore(client, pattern, dumps);
       }),
     ),
   );
@@ -146,16 +148,4 @@ await describeWithServers(['own-kafka', 'own-redis'], 'Redis in trouble', () => 
     await begin();
     await loses('FLUSHALL', 'STATE_MISSING', () => client.flushall());
   });
-
-  async function dump(pattern: string): Promise<Map<string, Buffer>> {
-    // One moment for all of them, as in a replica's memory.
-    const keys = await client.keys(pattern);
-    const replies = await keys.reduce((multi, key) => multi.dumpBuffer(key), client.multi()).exec();
-    return new Map(keys.map((key, i) => [key, replies![i][1] as Buffer]));
-  }
-  async function restore(pattern: string, dumps: ReadonlyMap<string, Buffer>): Promise<void> {
-    const multi = client.multi().unlink(await client.keys(pattern));
-    for (const [key, bytes] of dumps) multi.restore(key, 0, bytes, 'REPLACE');
-    expect((await multi.exec())!.every(([error]) => error === null)).toBe(true);
-  }
 });
