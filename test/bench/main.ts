@@ -1,6 +1,7 @@
-/** npm run bench: every figure of the README, as ratios within one run. `npm run bench -- kernel|pipeline|start` for one part. */
+/** npm run bench: every figure of the README, as ratios within one run. `npm run bench -- kernel|codec|pipeline|start` for one part. */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { codecBench } from './codec.bench.js';
 import { kernelBench } from './kernel.bench.js';
 import { startBench } from './start.bench.js';
 
@@ -36,7 +37,12 @@ function pipelineBench(): Record<string, unknown> {
   };
 }
 
-const parts: Record<string, () => unknown> = { kernel: kernelBench, pipeline: pipelineBench, start: startBench };
+const parts: Record<string, () => unknown> = {
+  kernel: kernelBench,
+  codec: codecBench,
+  pipeline: pipelineBench,
+  start: startBench,
+};
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const results: Record<string, unknown> = {};
 for (const [name, run] of Object.entries(parts)) {

@@ -31,6 +31,24 @@ export interface Adapter<T, O> {
 export interface LogOptions {
   readonly maxUnread?: number;
 }
+
+/** Parts of the contract that a kind of log cannot have, each with the reason: the tests of it are skipped. */
+export interface LogLimits {
+  /** Sources that append, with their positions and back-pressure. */
+  readonly appending?: string;
+  /** Batches of several topics. */
+  readonly topics?: string;
+  /** Times before 1970 and fractions of a millisecond. */
+  readonly anyTime?: string;
+  /** Offsets without gaps: outcomes that leave a record out are refused. */
+  readonly dense?: string;
+}
+
+export interface LogAdapter extends Adapter<TickLog & TickAppender, LogOptions> {
+  readonly lacks?: LogLimits;
+  /** Runs of a property: fewer for a log whose restarts take their time. */
+  readonly runs?: number;
+}
 export interface StoreOptions {
   readonly windowSegments: number;
 }
@@ -85,7 +103,7 @@ async function inRedis<T>(
   };
 }
 
-export const LOGS: readonly Adapter<TickLog & TickAppender, LogOptions>[] = [
+export const LOGS: readonly LogAdapter[] = [
   {
     name: 'memory',
     create: (options: LogOptions): Subject<TickLog & TickAppender> => {
@@ -119,15 +137,22 @@ export const STORES: readonly Adapter<StateStore & WindowStore, StoreOptions>[] 
         (store) => store.close(),
       ),
   },
-  {
-    name: 'redis',
+  ...[undefined, 3].map((streamsPerScript): Adapter<StateStore & WindowStore, StoreOptions> => ({
+    name: streamsPerScript === undefined ? 'redis' : 'redis, many scripts a commit',
     missing: noRedis,
     create: (options) =>
       inRedis(
-        (client, app) => new RedisStateStore(client, { ...options, app, topic: 'ticks', partition: 0 }),
+        (client, app) =>
+          new RedisStateStore(client, {
+            ...options,
+            ...(streamsPerScript !== undefined && { streamsPerScript }),
+            app,
+            topic: 'ticks',
+            partition: 0,
+          }),
         (store) => store.close(),
       ),
-  },
+  })),
 ];
 
 export const REGISTRIES: readonly Adapter<ModelRegistry, void>[] = [

@@ -1,18 +1,25 @@
 /** TickLog and TickAppender, the same on every adapter. */
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, type TestContext, vi } from 'vitest';
 import { skipWithout } from '../support/redis-server.js';
-import { LOGS, type LogOptions, type Subject } from './adapters.js';
+import { LOGS, type LogLimits, type LogOptions, type Subject } from './adapters.js';
+import { KAFKA_LOGS } from './kafka-logs.js';
 import { batchOf, outcomesFor, plain, type PlainRecord } from './records.js';
-import type { TickAppender, TickLog } from '#domain/ports';
+import type { CheckpointLog, TickAppender, TickLog } from '#domain/ports';
 
 type Log = TickLog & TickAppender;
 
 const some = (n: number, from = 0): PlainRecord[] =>
   Array.from({ length: n }, (_, i) => ({ key: `k${from + i}`, value: `v${from + i}`, ts: from + i }));
 
-describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
+// A log over the network, on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
+
+describe.each([...LOGS, ...KAFKA_LOGS])('tick log: $name', ({ create, missing, lacks = {}, runs }) => {
   beforeEach((context) => skipWithout(context, missing));
+  const needs = (context: TestContext, part: keyof LogLimits): void => {
+    if (lacks[part] !== undefined) context.skip(lacks[part]);
+  };
   const open: Subject<Log>[] = [];
   const subject = async (options: LogOptions = {}): Promise<Subject<Log>> => {
     const made = await create(options);
@@ -30,15 +37,15 @@ describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
 
   it('begins empty', async () => {
     const log = (await subject()).value;
-    expect(await log.open()).toEqual({ start: 0, committed: 0, end: 0 });
+    expect(await log.open()).toMatchObject({ start: 0, committed: 0, end: 0 });
     expect(await log.sourcePosition('demo')).toBeUndefined();
   });
 
   it('gives offsets, keys, values, nulls and timestamps back', async () => {
     const log = await fresh();
     const records = [
-      { key: null, value: 'a', ts: 1.5 },
-      { key: '', value: null, ts: -3 },
+      { key: null, value: 'a', ts: lacks.anyTime === undefined ? 1.5 : 1 },
+      { key: '', value: null, ts: lacks.anyTime === undefined ? -3 : 0 },
       { key: 'ü', value: '', ts: 2 ** 53 },
     ];
     expect(await log.append(batchOf(records))).toBe(0);
@@ -54,6 +61,12 @@ describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
     await log.close();
     expect(await ending).toBeNull();
     expect(await log.read(1)).toBeNull();
+  });
+
+  it('takes nothing more once closed', async (context) => {
+    needs(context, 'appending');
+    const log = await fresh();
+    await log.close();
     await expect(log.append(batchOf(some(1)))).rejects.toMatchObject({ code: 'LOG_CLOSED' });
   });
 
@@ -69,6 +82,24 @@ describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
     expect(got).toEqual(some(10).map((r, offset) => ({ ...r, offset })));
   });
 
+  it('reads below an offset only what is there, and says when that is all', async () => {
+    const log = await fresh();
+    await log.append(batchOf(some(10)));
+    const got: PlainRecord[] = [];
+    for (;;) {
+      const batch = (await log.read(4, 7))!;
+      if (batch.count === 0) break;
+      got.push(...plain(batch));
+    }
+    expect(got).toEqual(some(7).map((r, offset) => ({ ...r, offset })));
+    expect((await log.read(4, 7))!.count).toBe(0);
+    expect(plain((await log.read(1, 9))!)[0].value).toBe('v7');
+    await log.seek(3);
+    expect((await log.read(4, 3))!.count).toBe(0);
+    const ahead = log.read(100, 12);
+    expect(plain((await ahead)!)[0].value).toBe('v3');
+  });
+
   it('publishes only from c on, and moves c behind the last', async () => {
     const log = await fresh();
     await log.append(batchOf(some(6)));
@@ -76,9 +107,15 @@ describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
     await log.publish(outcomesFor(batch));
     expect((await log.open()).committed).toBe(6);
     await expect(log.publish(outcomesFor(batch))).rejects.toMatchObject({ code: 'LOG_RANGE' });
-    await log.append(batchOf(some(2)));
-    await expect(log.publish(outcomesFor(batchOf(some(1), 7)))).rejects.toMatchObject({ code: 'LOG_RANGE' });
     expect((await log.open()).committed).toBe(6);
+  });
+
+  it('publishes nothing that leaves a record out', async (context) => {
+    needs(context, 'dense');
+    const log = await fresh();
+    await log.append(batchOf(some(2)));
+    await expect(log.publish(outcomesFor(batchOf(some(1), 1)))).rejects.toMatchObject({ code: 'LOG_RANGE' });
+    expect((await log.open()).committed).toBe(0);
   });
 
   it('refuses to seek out of its range', async () => {
@@ -89,7 +126,8 @@ describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
     await log.seek(0);
   });
 
-  it('holds appends back while too much is unread, in their order', async () => {
+  it('holds appends back while too much is unread, in their order', async (context) => {
+    needs(context, 'appending');
     const log = await fresh({ maxUnread: 4 });
     await log.append(batchOf(some(4)));
     const order: number[] = [];
@@ -102,7 +140,8 @@ describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
     expect(plain((await log.read(100))!)[0].value).toBe('v4');
   });
 
-  it('keeps the position of each source', async () => {
+  it('keeps the position of each source', async (context) => {
+    needs(context, 'appending');
     const made = await subject();
     await made.value.open();
     await made.value.append(batchOf(some(1)), { source: 'a', position: '1' });
@@ -114,7 +153,8 @@ describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
     expect(await log.sourcePosition('b')).toBe('ü7');
   });
 
-  it('keeps the topic of each batch, and never reads records of two topics as one', async () => {
+  it('keeps the topic of each batch, and never reads records of two topics as one', async (context) => {
+    needs(context, 'topics');
     const command = fc.oneof(
       {
         weight: 3,
@@ -169,7 +209,7 @@ describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
     const record = fc.record({
       key: fc.option(fc.string({ maxLength: 5 })),
       value: fc.option(fc.string({ maxLength: 60 })),
-      ts: fc.integer(),
+      ts: lacks.anyTime === undefined ? fc.integer() : fc.nat(),
     });
     const command = fc.oneof(
       {
@@ -192,7 +232,10 @@ describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
         let committed = 0;
         for (const [step, c] of commands.entries()) {
           if ('append' in c) {
-            const source = c.source === null ? undefined : { source: `s${c.source}`, position: `p${step}` };
+            const source =
+              c.source === null || lacks.appending !== undefined
+                ? undefined
+                : { source: `s${c.source}`, position: `p${step}` };
             expect(await log.append(batchOf(c.append, 99), source)).toBe(model.length);
             model.push(...c.append);
             if (source !== undefined) sources.set(source.source, source.position);
@@ -217,12 +260,54 @@ describe.each(LOGS)('tick log: $name', ({ create, missing }) => {
             cursor = committed;
             await log.seek(cursor);
           }
-          expect(await log.open()).toEqual({ start: 0, committed, end: model.length });
+          expect(await log.open()).toMatchObject({ start: 0, committed, end: model.length });
           for (const [source, position] of sources) expect(await log.sourcePosition(source)).toBe(position);
         }
         await made.dispose();
       }),
-      { numRuns: 150 },
+      { numRuns: runs ?? 150, endOnFailure: runs !== undefined },
     );
   });
+
+  it('keeps the youngest copy of each checkpoint, whole and beside the position, over restarts', async (context) => {
+    const made = await subject();
+    if (made.value.checkpoints === undefined) context.skip('its store is as safe as the log');
+    const log = made.value;
+    await log.open();
+    await log.append(batchOf(some(3)));
+    await log.publish(outcomesFor((await log.read(3))!));
+    const bytes = (text: string): Uint8Array => Buffer.from(text);
+    const large = 'ä'.repeat(300_000);
+    expect(await copiesIn(log.checkpoints!)).toEqual(new Map());
+    await log.checkpoints!.write([
+      { key: 'W', value: bytes('3') },
+      { key: 's/ü', value: bytes('') },
+      { key: 's/b', value: bytes(large) },
+      { key: 's/c', value: bytes(large) },
+    ]);
+    await log.checkpoints!.write([
+      { key: 's/ü', value: bytes('new') },
+      { key: 's/b', value: null },
+      { key: 'W', value: bytes('4') },
+    ]);
+    const expected = new Map([
+      ['W', '4'],
+      ['s/ü', 'new'],
+      ['s/c', large],
+    ]);
+    expect(await copiesIn(log.checkpoints!)).toEqual(expected);
+    const again = await made.restart();
+    await expect(log.checkpoints!.write([{ key: 'W', value: bytes('5') }])).rejects.toThrow();
+    expect(await again.open()).toMatchObject({ start: 0, committed: 3, end: 3 });
+    expect(await copiesIn(again.checkpoints!)).toEqual(expected);
+  });
 });
+
+async function copiesIn(checkpoints: CheckpointLog): Promise<Map<string, string>> {
+  const copies = new Map<string, string>();
+  await checkpoints.read((key, value) => {
+    if (value === null) copies.delete(key);
+    else copies.set(key, Buffer.from(value).toString());
+  });
+  return copies;
+}

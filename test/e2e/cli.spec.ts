@@ -25,6 +25,8 @@ const COMMANDS = [
   'state ls',
   'state show',
   'state reset',
+  'audit',
+  'prove',
   'config',
   'config check',
   'config print',

@@ -110,7 +110,10 @@ export async function readCommitted(brokers: Brokers, topic: string, options: Re
         if (error === undefined) resolve();
         else reject(error);
       };
-      consumer.on(consumer.events.CRASH, ({ payload }) => end(payload.error));
+      consumer.on(consumer.events.CRASH, ({ payload }) => {
+        // It starts again by itself where that may help, e.g. while a coordinator loads.
+        if (!payload.restart) end(payload.error);
+      });
       // One answer of the broker. If it holds anything, control records and aborted ones too, processing starts after it.
       consumer.on(consumer.events.START_BATCH_PROCESS, () => (quietRounds = 0));
       consumer.on(consumer.events.FETCH, () => {

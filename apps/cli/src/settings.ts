@@ -25,3 +25,16 @@ export function pipelineOf(config: Config, name: string | undefined): Config['pi
     );
   return pipeline;
 }
+
+/** UsageError in embedded mode. */
+export function mustBeDistributed({ mode }: Config, command: string): void {
+  if (mode === 'embedded')
+    throw new UsageError(`${command} works on Kafka and Redis: set RIVERRUN_MODE=distributed and their addresses`);
+}
+
+/** UsageError unless it is an input topic; all of them are meant without a name. */
+export function inputTopic(config: Config, topic: string | undefined): void {
+  const topics = config.pipelines.flatMap((pipeline) => pipeline.topics);
+  if (topic !== undefined && !topics.includes(topic))
+    throw new UsageError(`${topic} is no input topic; there is ${topics.join(', ')}`);
+}

@@ -23,12 +23,16 @@ export interface AppParts {
   readonly prometheus: Registry;
 }
 
+const OPERATIONS = [ModelsController, OperationsController];
+/** What only makes sense where ticks are taken. */
+const SERVING = [TicksController, StreamsController, EventsController];
+
 @Module({})
 export class AppModule {
   static with(parts: AppParts): DynamicModule {
     return {
       module: AppModule,
-      controllers: [TicksController, StreamsController, EventsController, ModelsController, OperationsController],
+      controllers: parts.config.role === 'trainer' ? OPERATIONS : [...SERVING, ...OPERATIONS],
       providers: [
         AdminGuard,
         { provide: CONFIG, useValue: parts.config },

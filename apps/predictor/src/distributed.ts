@@ -1,7 +1,8 @@
-/** Composes the distributed service: ticks and outcomes in Kafka, states and models in Redis, a pipeline service for each partition the group gives this instance. */
+/** Composes the distributed service: ticks and outcomes in Kafka, states and models in Redis, a pipeline service for each partition the group gives this instance.
+ *  A trainer has neither Kafka nor partitions: it works from Redis alone. */
 import type { Config } from '#config/config';
 import { kafkaConnection, redisConnection, topicNames } from '#config/connections';
-import { RiverrunError } from '#domain/errors';
+import { RiverrunError, errorMessage } from '#domain/errors';
 import { SEGMENT_ROWS, type Logger, type ModelRegistry, type StateStore, type WindowStore } from '#domain/ports';
 import type { OnStep } from '#domain/step';
 import { KafkaPartitions } from '#adapters/kafka/kafka-partitions';
@@ -9,11 +10,15 @@ import type { KafkaTickLog } from '#adapters/kafka/kafka-tick-log';
 import { connectRedis, type RedisClient } from '#adapters/redis/redis-client';
 import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
 import { RedisStateStore } from '#adapters/redis/redis-state-store';
+import { RedisTurns } from '#adapters/redis/redis-turns';
 import { Pipeline } from '#pipeline/pipeline';
 import { bytesPerStream } from '#pipeline/stream-table';
+import { keepCheckpoints } from './checkpoints.js';
 import { createFailpoint } from './failpoint.js';
+import { MemberFile } from './member-file.js';
 import { ModelCache } from './model-cache.js';
 import { PipelineService } from './pipeline-service.js';
+import { RedisTrainingSource } from './redis-training.js';
 import type { Running, ServiceObserver } from './running.js';
 import { Services } from './services.js';
 import type { Metrics } from '#telemetry/metrics';
@@ -22,6 +27,7 @@ import type { Metrics } from '#telemetry/metrics';
 const TYPICAL_HIDDEN = 64;
 const FIRST_RETRY_MS = 500;
 const MOST_RETRY_MS = 10_000;
+const PING_MS = 1000;
 /** What waiting may mend. Wrong credentials, a wrong policy or a wrong topic stop the start. */
 const PASSING = new Set(['KAFKA_UNREACHABLE', 'REDIS_UNREACHABLE']);
 
@@ -30,11 +36,13 @@ export class Distributed implements Running {
   readonly titles = new Map();
   private redis: RedisClient | undefined;
   private partitions: KafkaPartitions | undefined;
-  private models: { registry: ModelRegistry; cache: ModelCache } | undefined;
+  private models: { registry: RedisModelRegistry; cache: ModelCache } | undefined;
+  private member: MemberFile | undefined;
   private trouble: string | undefined = 'connecting';
   private stopping = false;
+  private ping: NodeJS.Timeout | undefined;
+  private readonly byLog = new Map<KafkaTickLog, { service: PipelineService; stopCheckpoints: () => void }>();
   private readonly onStep: OnStep | undefined;
-  private readonly byLog = new Map<KafkaTickLog, PipelineService>();
 
   constructor(
     private readonly config: Config,
@@ -54,6 +62,15 @@ export class Distributed implements Running {
     activate: (pipeline, model, expected) => this.connected().activate(pipeline, model, expected),
   };
 
+  get training(): Running['training'] {
+    const { pipelines, app } = this.config;
+    const client = (): RedisClient => this.client();
+    return {
+      sources: pipelines.map((spec) => new RedisTrainingSource(spec, app, client, this.registry)),
+      turns: { take: async (pipeline) => new RedisTurns(client(), { app }).take(pipeline) },
+    };
+  }
+
   problems(): string[] {
     const problem = this.trouble ?? this.partitions?.problem;
     return problem === undefined ? [] : [problem];
@@ -71,8 +88,11 @@ export class Distributed implements Running {
 
   async stop(): Promise<void> {
     this.stopping = true;
+    for (const { stopCheckpoints } of this.byLog.values()) stopCheckpoints();
+    clearInterval(this.ping);
     await Promise.all(this.services.all.map((service) => service.stop()));
     await this.partitions?.stop();
+    this.member?.close();
     await this.redis?.close();
   }
 
@@ -89,6 +109,13 @@ export class Distributed implements Running {
     for (const warning of redis.warnings) logger.warn(warning);
     const registry = new RedisModelRegistry(redis, { app: config.app });
     this.models = { registry, cache: new ModelCache(registry) };
+    if (config.role === 'trainer') {
+      this.trouble = undefined;
+      this.ping = setInterval(() => void this.askRedis(redis), PING_MS);
+      return;
+    }
+    const member = await MemberFile.open(config.dataDir, config.app, logger);
+    this.member = member;
     const options = {
       connection: kafkaConnection(config),
       app: config.app,
@@ -99,16 +126,29 @@ export class Distributed implements Running {
       codec: config.kafkaCodec,
       logger,
       onStep: this.onStep,
+      formerMemberId: member.former(),
     };
     this.partitions = await this.retrying(() =>
       KafkaPartitions.start(options, {
         assigned: (log, partitions) => this.assigned(log, partitions),
         revoked: (log) => this.revoked(log),
+        joined: (memberId) => member.write(memberId),
         rebalanced: () => this.metrics.rebalanced(),
         transaction: (outcome, seconds) => this.metrics.transaction(outcome, seconds),
       }),
     );
     this.trouble = undefined;
+  }
+
+  /** A predictor's partitions say by themselves what keeps them; a trainer may have nothing to ask Redis for minutes. */
+  private async askRedis(redis: RedisClient): Promise<void> {
+    try {
+      await redis.call('PING', []);
+      this.trouble = undefined;
+    } catch (error) {
+      if (this.trouble === undefined && !this.stopping) this.logger.warn(errorMessage(error));
+      this.trouble = errorMessage(error);
+    }
   }
 
   /** undefined once the service stops. */
@@ -139,27 +179,37 @@ export class Distributed implements Running {
     const { cache } = this.models!;
     // An instance may come to read all partitions: each gets its share of the memory from the start.
     const bytes = bytesPerStream(spec.inputs.length) + 4 * TYPICAL_HIDDEN;
-    const pipeline = Pipeline.create(spec, { log, states, windows: states }, (digest) => cache.findByDigest(digest), {
-      hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
-      maxBatch: config.maxBatch,
-      maxRecordBytes: config.maxRecordBytes,
-      nameTopic: spec.topics.length > 1,
-      delivery: config.delivery,
-      overlap: true,
-      onStep: this.onStep,
-    });
+    const pipeline = Pipeline.create(
+      spec,
+      { log, states, windows: states, models: cache },
+      (digest) => cache.findByDigest(digest),
+      {
+        hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
+        maxBatch: config.maxBatch,
+        maxRecordBytes: config.maxRecordBytes,
+        nameTopic: topicNames(config).inputs.length > 1,
+        delivery: config.delivery,
+        overlap: true,
+        onStep: this.onStep,
+      },
+    );
     const close = (): Promise<void> => states.close();
     const label = `${spec.name} ${topic}/${partition}`;
     const service = new PipelineService(pipeline, log, cache, logger, close, undefined, label);
-    this.byLog.set(log, service);
     this.services.add(service);
     this.observer.added(service, { topic, partition, lag: () => log.lag });
     service.start(false);
+    const { checkpointInterval } = config;
+    const stopCheckpoints =
+      checkpointInterval === null ? (): void => undefined : keepCheckpoints(service, checkpointInterval, logger);
+    this.byLog.set(log, { service, stopCheckpoints });
   }
 
   private revoked(log: KafkaTickLog): void {
-    const service = this.byLog.get(log);
-    if (service === undefined) return;
+    const known = this.byLog.get(log);
+    if (known === undefined) return;
+    const { service, stopCheckpoints } = known;
+    stopCheckpoints();
     this.byLog.delete(log);
     this.services.remove(service);
     this.observer.removed(service);
@@ -167,8 +217,16 @@ export class Distributed implements Running {
   }
 
   private connected(): ModelRegistry {
-    if (this.models === undefined)
-      throw new RiverrunError('UNAVAILABLE', `the registry cannot be reached: ${this.trouble ?? 'no connection'}`);
+    if (this.models === undefined) throw this.unavailable('the registry');
     return this.models.registry;
+  }
+
+  private client(): RedisClient {
+    if (this.redis === undefined) throw this.unavailable('Redis');
+    return this.redis;
+  }
+
+  private unavailable(what: string): RiverrunError {
+    return new RiverrunError('UNAVAILABLE', `${what} cannot be reached: ${this.trouble ?? 'no connection'}`);
   }
 }

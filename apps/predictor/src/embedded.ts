@@ -15,6 +15,7 @@ import type { StreamTitle } from './live-feed.js';
 import { PipelineService } from './pipeline-service.js';
 import type { Running, ServiceObserver } from './running.js';
 import { Services } from './services.js';
+import { LiveTrainingSource, OwnTurns } from './training-source.js';
 
 /** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
 const TYPICAL_HIDDEN = 64;
@@ -53,6 +54,7 @@ export async function openEmbedded(config: Config, logger: Logger, observer: Ser
   return {
     services: new Services(services),
     registry,
+    training: { sources: services.map((service) => new LiveTrainingSource(service)), turns: new OwnTurns() },
     titles: demo?.titles ?? new Map<string, StreamTitle>(),
     problems: () => [],
     deadLetters: (limit) => newestDeadLetters(logs, limit),

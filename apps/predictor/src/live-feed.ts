@@ -11,6 +11,8 @@ import type { TrainingStatus } from './trainer-scheduler.js';
 const MAX_SHOWN = 24;
 const HISTORY = 300;
 const FRAME_MS = 250;
+/** Ticks of a batch that are looked at while no page is open. */
+const UNWATCHED = 64;
 /** Ticks per second are counted over this many frames. */
 const RATE_FRAMES = 8;
 
@@ -67,12 +69,12 @@ export class LiveFeed {
 
   private observe({ outcomes }: CommittedBatch, service: PipelineService): void {
     const { stream, ts, value, expected, expectedFromModel } = outcomes.columns;
-    for (let i = 0; i < outcomes.records.count; i++) {
-      this.ticks += 1;
-      if (outcomes.kinds[i] !== OutcomeKind.prediction) {
-        if (outcomes.kinds[i] === OutcomeKind.deadLetter) this.deadLetters += 1;
-        continue;
-      }
+    const { count } = outcomes.records;
+    this.ticks += count;
+    this.deadLetters += outcomes.deadLetters.size;
+    // While nobody looks, a taste of each batch is enough to have something to show.
+    for (let i = this.subscribers.size > 0 ? 0 : Math.max(0, count - UNWATCHED); i < count; i++) {
+      if (outcomes.kinds[i] !== OutcomeKind.prediction) continue;
       const id = stream[i]!;
       const shown = this.shown.get(id) ?? this.show(id, service);
       if (shown === undefined) continue;

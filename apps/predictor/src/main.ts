@@ -1,4 +1,4 @@
-/** The predictor: reads the settings, opens the pipelines, serves, and stops in order. */
+/** The service, predictor and trainer or one of them: reads the settings, opens the pipelines, serves, and stops in order. */
 import { createRequire } from 'node:module';
 import { Registry } from 'prom-client';
 import { loadConfig } from '#config/load-config';
@@ -6,6 +6,7 @@ import { RiverrunError, errorMessage } from '#domain/errors';
 import { createJsonLogger } from '#telemetry/json-logger';
 import { createMetrics } from '#telemetry/metrics';
 import { selectImplementation } from '#rnn/network';
+import { trainInWorker } from '#training/train-in-worker';
 import { Distributed } from './distributed.js';
 import { openEmbedded } from './embedded.js';
 import { Health } from './health.js';
@@ -47,16 +48,18 @@ async function main(): Promise<void> {
     ? new Distributed(config, logger, observer, metrics, fail)
     : await openEmbedded(config, logger, observer);
   const { services, registry } = running;
-  const scheduler = new TrainerScheduler(registry, logger, clock, (_pipeline, outcome, seconds) =>
-    metrics.trainingAttempt(outcome, seconds, clock.now() / 1000),
-  );
-  for (const service of services.all) {
-    const { model, retrainInterval } = config.pipelines.find(({ name }) => name === service.name)!;
-    scheduler.add(service, {
-      interval: config.role === 'predictor' ? null : retrainInterval,
-      cell: model.cell ?? 'gru',
-      hidden: model.hidden ?? 16,
-    });
+  const { sources, turns } = running.training;
+  const scheduler = new TrainerScheduler({
+    registry,
+    turns,
+    logger,
+    clock,
+    train: trainInWorker,
+    onAttempt: (_pipeline, outcome, seconds) => metrics.trainingAttempt(outcome, seconds, clock.now() / 1000),
+  });
+  for (const source of config.role === 'predictor' ? [] : sources) {
+    const { model, retrainInterval } = config.pipelines.find(({ name }) => name === source.pipeline)!;
+    scheduler.add(source, { interval: retrainInterval, cell: model.cell ?? 'gru', hidden: model.hidden ?? 16 });
   }
   const training = (pipeline: string): TrainingStatus => scheduler.status(pipeline);
   const feed = new LiveFeed(services, running.titles, training, clock, config.pipelines[0].name);
@@ -74,6 +77,7 @@ async function main(): Promise<void> {
   }, FOLLOW_REGISTRY_MS);
   logger.info(`riverrun ${version} is at ${url}`, {
     kernel: selectImplementation(),
+    role: config.role,
     ...(distributed ? { app: config.app, kafka: config.kafkaBrokers.join(',') } : { dataDir: config.dataDir }),
   });
 

@@ -1,18 +1,24 @@
 /** One look at the registry for all partitions of an instance: champions are asked for at most twice a second, a model is loaded once. */
 import { RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelArtifact, type ModelReference } from '#domain/model';
-import type { Aliases, ModelRegistry } from '#domain/ports';
+import type { Aliases, ModelArchive, ModelRegistry } from '#domain/ports';
 import type { ModelSource } from './pipeline-service.js';
 
 const FRESH_MS = 500;
 /** Models kept: the champion, the one before, and one in between. */
 const KEPT = 3;
 
-export class ModelCache implements ModelSource {
+/** A registry that can take back what it has lost. */
+export interface RestorableRegistry extends ModelRegistry {
+  findByDigest(digest: string): Promise<ModelArtifact>;
+  restore(artifact: ModelArtifact): Promise<void>;
+}
+
+export class ModelCache implements ModelSource, ModelArchive {
   private readonly asked = new Map<string, { readonly at: number; readonly aliases: Promise<Aliases> }>();
   private readonly artifacts = new Map<string, Promise<ModelArtifact>>();
 
-  constructor(private readonly registry: ModelRegistry) {}
+  constructor(private readonly registry: RestorableRegistry) {}
 
   aliases(pipeline: string): Promise<Aliases> {
     const known = this.asked.get(pipeline);
@@ -39,12 +45,25 @@ export class ModelCache implements ModelSource {
       const artifact = await loading.catch(() => undefined);
       if (artifact?.manifest.digest === digest) return artifact;
     }
-    const manifest = (await this.registry.list()).find((m) => m.digest === digest);
-    if (manifest === undefined)
-      throw new RiverrunError(
-        'MODEL_NOT_FOUND',
-        `stored states were made with the model of digest ${digest.slice(0, 12)}, which is not in the registry: import it again`,
-      );
-    return this.load(manifest);
+    return this.registry.findByDigest(digest);
+  }
+
+  byLabel(label: string): Promise<ModelArtifact> {
+    const [name, version] = label.split('@');
+    return this.load({ name, version: Number(version) });
+  }
+
+  restore(artifact: ModelArtifact): Promise<void> {
+    this.artifacts.set(modelLabel(artifact.manifest), Promise.resolve(artifact));
+    return this.registry.restore(artifact);
+  }
+
+  async adopt(pipeline: string, artifact: ModelArtifact): Promise<void> {
+    await this.registry.restore(artifact);
+    await this.registry.activate(pipeline, artifact.manifest, null).catch((error: unknown) => {
+      // Another partition, or another instance, was quicker.
+      if (!(error instanceof RiverrunError && error.code === 'ALIAS_CHANGED')) throw error;
+    });
+    this.asked.delete(pipeline);
   }
 }

@@ -12,9 +12,14 @@ export type OutcomeListener = (batch: CommittedBatch, service: PipelineService) 
 /** Which model serves a pipeline, and its weights. */
 export type ModelSource = Pick<ModelRegistry, 'aliases'> & {
   load(model: ModelReference): Promise<ModelArtifact>;
+  /** The registry has lost the champion that is served: it is put back, unless there is another by now. */
+  adopt?(pipeline: string, artifact: ModelArtifact): Promise<void>;
 };
 
-const RETRY_MS = 1000;
+/** Most recoveries, as after a rebalance or a lost connection, succeed at once; what keeps failing is tried every second. */
+const RETRY_MS = { first: 50, most: 1000 };
+/** Errors further apart than this have nothing to do with each other. */
+const CALM_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 30_000;
 const SAVE_CHECK_MS = 100;
 const DRAIN_MS = 3000;
@@ -26,8 +31,9 @@ export class PipelineService {
   private saveTimer: NodeJS.Timeout | undefined;
   private stopping = false;
   /** Why ticks do not move at present; and why states cannot be saved. */
-  private stuck: string | undefined;
-  private unsaved: string | undefined;
+  private stuck: Trouble | undefined;
+  private unsaved: Trouble | undefined;
+  private unservable: string | undefined;
   swaps = 0;
   /** Told how long each recovery took. */
   onRecovered: ((seconds: number) => void) | undefined;
@@ -49,7 +55,12 @@ export class PipelineService {
   }
 
   get problem(): string | undefined {
-    return this.stuck ?? this.unsaved;
+    return (this.stuck ?? this.unsaved)?.message;
+  }
+
+  /** Why it serves another model than the champion; ticks move all the same. */
+  get notice(): string | undefined {
+    return this.unservable;
   }
 
   get name(): string {
@@ -72,7 +83,7 @@ export class PipelineService {
           () => (this.unsaved = undefined),
           (error: unknown) => {
             if (this.stuck === undefined && this.unsaved === undefined) this.report('saving states failed', error);
-            this.unsaved = errorMessage(error);
+            this.unsaved = troubleOf(error);
           },
         );
     }, SAVE_CHECK_MS);
@@ -81,16 +92,20 @@ export class PipelineService {
   /** Appends ticks and waits for their outcomes. */
   submit(records: RecordBatch): Promise<Answer[]> {
     if (this.stopping) throw new RiverrunError('STOPPING', 'the service is stopping');
-    if (this.problem !== undefined) throw new RiverrunError('UNAVAILABLE', `nothing was taken: ${this.problem}`);
     if (this.submissions === undefined)
       throw new RiverrunError('UNAVAILABLE', 'in distributed mode ticks are published to Kafka, not posted');
+    const trouble = this.stuck ?? this.unsaved;
+    if (trouble !== undefined)
+      throw new RiverrunError(trouble.code ?? 'UNAVAILABLE', `nothing was taken: ${trouble.message}`);
     return this.submissions.submit(records, ANSWER_TIMEOUT_MS);
   }
 
   /** Makes the pipeline serve what the registry says is its champion. */
   async followRegistry(): Promise<void> {
     const { champion } = await this.models.aliases(this.name);
-    const served = this.pipeline.model?.manifest;
+    const slot = this.pipeline.model;
+    const served = slot?.manifest;
+    if (champion === undefined && slot !== undefined) await this.models.adopt?.(this.name, slot);
     if (
       champion === undefined ||
       (served !== undefined && champion.name === served.name && champion.version === served.version)
@@ -100,10 +115,13 @@ export class PipelineService {
   }
 
   /** The same; a champion that cannot be served must not keep the service from serving what it served before. */
-  followChampion(): Promise<void> {
-    return this.followRegistry().catch((error: unknown) =>
-      this.logger.warn('the champion cannot be served', { pipeline: this.label, error: errorMessage(error) }),
-    );
+  async followChampion(): Promise<void> {
+    try {
+      await this.followRegistry();
+      this.unservable = undefined;
+    } catch (error) {
+      this.cannotServe(error);
+    }
   }
 
   /** Those who wait get their answers; what else is in the log stays there, durable, for the next start; states are saved and everything closed. */
@@ -139,6 +157,8 @@ export class PipelineService {
   }
 
   private async run(recovering: boolean): Promise<void> {
+    let pause = RETRY_MS.first;
+    let failed = -Infinity;
     for (;;) {
       try {
         if (recovering) {
@@ -156,11 +176,13 @@ export class PipelineService {
         await new Promise((resolve) => setImmediate(resolve));
       } catch (error) {
         recovering = true;
-        this.submissions?.fail(error instanceof RiverrunError ? error.code : 'UNANSWERED', errorMessage(error));
-        this.stuck = error instanceof RiverrunError ? `${error.code}: ${error.message}` : errorMessage(error);
+        this.stuck = troubleOf(error);
+        this.submissions?.fail(this.stuck.code ?? 'UNANSWERED', this.stuck.message);
         if (this.stopping) return;
         this.report('ticks do not move', error);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        pause = performance.now() - failed > CALM_MS ? RETRY_MS.first : Math.min(2 * pause, RETRY_MS.most);
+        await new Promise((resolve) => setTimeout(resolve, pause));
+        failed = performance.now();
         // To recover now would open what `stop` has closed.
         if (this.stopping) return;
       }
@@ -174,8 +196,21 @@ export class PipelineService {
       await this.followRegistry();
     } catch (error) {
       if (this.pipeline.model === undefined) throw error;
-      this.report('the champion cannot be served', error);
+      this.cannotServe(error);
     }
+  }
+
+  /** Said once: the champion is asked for every second. */
+  private cannotServe(error: unknown): void {
+    const why = errorMessage(error);
+    if (why === this.unservable) return;
+    this.unservable = why;
+    this.logger.warn('the champion cannot be served', {
+      pipeline: this.label,
+      serving: this.pipeline.model?.label ?? 'baseline',
+      code: error instanceof RiverrunError ? error.code : undefined,
+      error: why,
+    });
   }
 
   private tell(batch: CommittedBatch): void {
@@ -190,10 +225,17 @@ export class PipelineService {
   }
 
   private report(what: string, error: unknown): void {
-    this.logger.error(what, {
-      pipeline: this.name,
-      code: error instanceof RiverrunError ? error.code : undefined,
-      error,
-    });
+    this.logger.error(what, { pipeline: this.name, code: troubleOf(error).code, error });
   }
 }
+
+interface Trouble {
+  /** Absent where the error has none for users. */
+  readonly code: string | undefined;
+  readonly message: string;
+}
+
+const troubleOf = (error: unknown): Trouble => ({
+  code: error instanceof RiverrunError ? error.code : undefined,
+  message: errorMessage(error),
+});

@@ -4,10 +4,13 @@ import type { DeadLetterView } from './health.js';
 import type { StreamTitle } from './live-feed.js';
 import type { PipelineService } from './pipeline-service.js';
 import type { Services } from './services.js';
+import type { TrainingSource, TrainingTurns } from './training-source.js';
 
 export interface Running {
   readonly services: Services;
   readonly registry: ModelRegistry;
+  /** What is trained here, if this process trains. */
+  readonly training: { readonly sources: readonly TrainingSource[]; readonly turns: TrainingTurns };
   /** How the demo's streams are called. */
   readonly titles: ReadonlyMap<string, StreamTitle>;
   /** What else keeps ticks from moving, besides the services' own problems. */

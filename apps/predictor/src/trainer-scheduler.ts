@@ -1,10 +1,9 @@
-/** Retrains each pipeline's model now and then from the stored windows, in a worker thread, and makes the result its champion. The tick path never waits. */
+/** Retrains each pipeline's model now and then from stored windows, in a worker thread, and makes the result its champion. The tick path never waits. */
 import { errorMessage, RiverrunError } from '#domain/errors';
 import { modelLabel } from '#domain/model';
-import type { Clock, Logger, ModelRegistry } from '#domain/ports';
-import { trainInWorker } from '#training/train-in-worker';
-import type { Cell, TrainResult } from '#training/train.types';
-import type { PipelineService } from './pipeline-service.js';
+import type { Logger } from '#domain/ports';
+import { trainChallenger, type ChallengerParts, type TrainingPlan, type Verdict } from './train-challenger.js';
+import type { TrainingSource, TrainingTurn, TrainingTurns } from './training-source.js';
 
 export interface TrainingStatus {
   readonly state: 'waiting' | 'training' | 'idle' | 'off' | 'failed';
@@ -16,26 +15,25 @@ export interface TrainingStatus {
   readonly nextAt: number | null;
 }
 
-export interface TrainingPlan {
-  /** ms between attempts; null: never. */
-  readonly interval: number | null;
-  readonly cell: Cell;
-  readonly hidden: number;
-}
+/** abandoned: the turn was lost, or somebody else changed the champion meanwhile. */
+export type TrainingOutcome = 'activated' | 'rejected' | 'failed' | 'abandoned';
 
-export type TrainingOutcome = 'activated' | 'rejected' | 'failed';
+export interface SchedulerParts extends ChallengerParts {
+  readonly turns: TrainingTurns;
+  readonly logger: Logger;
+  readonly onAttempt: (pipeline: string, outcome: TrainingOutcome, seconds: number) => void;
+}
 
 /** The first attempt waits for this many rows over all streams. */
 const MIN_ROWS = 400;
-/** And streams count from this many rows on. */
-const MIN_STREAM_ROWS = 48;
-/** At most this many streams train one model: their windows are copied to the worker. */
-const MAX_STREAMS = 256;
-/** Ticks a stream needs before the model speaks for it: enough for a scale. */
-const WARM_UP = 16;
+/** Streams count from this many rows on; and at most this many train one model: their windows are copied to the worker. */
+const WINDOWS = { minRows: 48, streams: 256 };
 const FIRST_CHECK_MS = 2000;
 const EARLY_MS = 10_000;
-const WORKER = new URL('../../trainer/src/worker.js', import.meta.url);
+/** A timer may be that early. */
+const PUNCTUAL_MS = 100;
+/** Nothing was tried: what is to be asked cannot answer at present. */
+const NOT_NOW = new Set(['UNAVAILABLE', 'REDIS_UNREACHABLE']);
 
 const NONE: TrainingStatus = {
   state: 'off',
@@ -46,41 +44,36 @@ const NONE: TrainingStatus = {
 };
 
 interface Entry {
-  readonly service: PipelineService;
-  readonly plan: TrainingPlan;
+  readonly source: TrainingSource;
+  readonly plan: TrainingPlan & { readonly interval: number };
   status: TrainingStatus;
+  /** Attempts so far, as far as is known here. */
   attempts: number;
   timer: NodeJS.Timeout | undefined;
 }
 
 export class TrainerScheduler {
   private readonly entries = new Map<string, Entry>();
+  private readonly off = new Map<string, TrainingStatus>();
   private readonly abort = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
-  constructor(
-    private readonly registry: ModelRegistry,
-    private readonly logger: Logger,
-    private readonly clock: Clock,
-    private readonly onAttempt: (pipeline: string, outcome: TrainingOutcome, seconds: number) => void,
-  ) {}
+  constructor(private readonly parts: SchedulerParts) {}
 
-  add(service: PipelineService, plan: TrainingPlan): void {
-    const off = plan.interval === null;
-    const status: TrainingStatus = {
-      state: off ? 'off' : 'waiting',
-      progress: 0,
-      detail: off ? 'training is off' : 'collecting ticks',
-      lastTrainedAt: null,
-      nextAt: null,
-    };
-    const entry: Entry = { service, plan, status, attempts: 0, timer: undefined };
-    this.entries.set(service.name, entry);
-    if (!off) this.schedule(entry, FIRST_CHECK_MS);
+  add(source: TrainingSource, plan: TrainingPlan): void {
+    const { interval } = plan;
+    if (interval === null) {
+      this.off.set(source.pipeline, { ...NONE, detail: 'training is off' });
+      return;
+    }
+    const status: TrainingStatus = { ...NONE, state: 'waiting', detail: 'collecting ticks' };
+    const entry: Entry = { source, plan: { ...plan, interval }, status, attempts: 0, timer: undefined };
+    this.entries.set(source.pipeline, entry);
+    this.schedule(entry, FIRST_CHECK_MS);
   }
 
   status(pipeline: string): TrainingStatus {
-    return this.entries.get(pipeline)?.status ?? NONE;
+    return this.entries.get(pipeline)?.status ?? this.off.get(pipeline) ?? NONE;
   }
 
   /** Ends a running attempt and waits for its end. */
@@ -91,166 +84,122 @@ export class TrainerScheduler {
   }
 
   private schedule(entry: Entry, ms: number): void {
-    entry.status = { ...entry.status, nextAt: this.clock.now() + ms };
+    entry.status = { ...entry.status, nextAt: this.parts.clock.now() + ms };
     entry.timer = setTimeout(() => {
       // One attempt at a time over all pipelines: the machine's other cores are for ticks.
-      this.running = this.running.then(() => this.attempt(entry));
+      this.running = this.running.then(() => this.look(entry));
     }, ms);
   }
 
-  private async attempt(entry: Entry): Promise<void> {
+  private async look(entry: Entry): Promise<void> {
     if (this.abort.signal.aborted) return;
-    const { service, plan } = entry;
     const started = performance.now();
-    let next = plan.interval!;
+    let wait: number;
     try {
-      const served = service.pipeline.model?.manifest;
-      if (served?.pinned === true) {
-        entry.status = { ...entry.status, state: 'off', detail: `${modelLabel(served)} is pinned`, progress: 0 };
-      } else {
-        const windows = await this.collect(service);
-        const rows =
-          windows.reduce((sum, window) => sum + window.length, 0) / (1 + service.pipeline.spec.inputs.length);
-        if (rows < MIN_ROWS) {
-          entry.status = {
-            ...entry.status,
-            state: 'waiting',
-            detail: `needs ${MIN_ROWS - rows} more ticks`,
-            progress: 0,
-          };
-          next = FIRST_CHECK_MS;
-        } else await this.train(entry, windows, started);
-      }
+      wait = await this.tryTurn(entry, started);
     } catch (error) {
-      if (!this.abort.signal.aborted) {
-        this.onAttempt(service.name, 'failed', (performance.now() - started) / 1000);
-        entry.status = { ...entry.status, state: 'failed', detail: errorMessage(error), progress: 0 };
-        this.logger.warn('training failed', {
-          pipeline: service.name,
-          code: error instanceof RiverrunError ? error.code : undefined,
-          error,
-        });
+      wait = this.failed(entry, error, started);
+    }
+    if (!this.abort.signal.aborted) this.schedule(entry, wait);
+  }
+
+  /** Resolves to the ms until the next look. */
+  private async tryTurn(entry: Entry, started: number): Promise<number> {
+    const { source, plan } = entry;
+    const served = await source.served();
+    if (served?.pinned === true) {
+      this.tell(entry, 'off', `${modelLabel(served)} is pinned`);
+      return pace(plan, entry.attempts);
+    }
+    const turn = await this.parts.turns.take(source.pipeline);
+    if (turn === undefined) {
+      this.tell(entry, 'waiting', 'another trainer is at it');
+      return Math.min(plan.interval, EARLY_MS);
+    }
+    entry.attempts = turn.turns;
+    let counts = false;
+    try {
+      const due = turn.sinceLastMs === undefined ? 0 : pace(plan, turn.turns) - turn.sinceLastMs;
+      if (due > PUNCTUAL_MS) {
+        if (entry.status.state !== 'idle') this.tell(entry, 'idle', 'the last training is recent');
+        return due;
       }
+      const windows = await source.windows(WINDOWS, AbortSignal.any([this.abort.signal, turn.lost]));
+      const rows = windows.reduce((sum, window) => sum + window.length, 0) / (1 + source.inputs);
+      if (rows < MIN_ROWS) {
+        this.tell(entry, 'waiting', `needs ${MIN_ROWS - rows} more ticks`);
+        return Math.min(FIRST_CHECK_MS, plan.interval);
+      }
+      counts = true;
+      entry.attempts += 1;
+      this.trained(entry, await this.train(entry, windows, turn), started);
+    } catch (error) {
+      if (this.abort.signal.aborted || !(turn.lost.aborted || isOvertaken(error))) throw error;
+      this.abandoned(entry, error, started);
+    } finally {
+      // A lease that cannot be given back runs out.
+      await turn.end(counts).catch(() => undefined);
     }
     // The first model has seen little: the next ones follow sooner, then at the plan's pace.
-    if (!this.abort.signal.aborted) this.schedule(entry, Math.min(next, EARLY_MS * 2 ** entry.attempts));
+    return pace(plan, entry.attempts);
   }
 
-  private async train(entry: Entry, windows: Float64Array[], started: number): Promise<void> {
-    const { service, plan } = entry;
-    const artifact = service.pipeline.model?.manifest;
-    const champion = artifact === undefined ? undefined : await this.registry.load(artifact);
-    entry.attempts += 1;
-    const result = await trainInWorker(
-      WORKER,
-      {
-        windows,
-        inputs: service.pipeline.spec.inputs.length,
-        cell: plan.cell,
-        hidden: plan.hidden,
-        seed: entry.attempts,
-        warmStart: warmStart(champion, plan, service),
-      },
-      {
-        signal: this.abort.signal,
-        onProgress: ({ fraction, epoch, epochs }) => {
-          entry.status = {
-            ...entry.status,
-            state: 'training',
-            progress: fraction,
-            detail: `epoch ${epoch} of at most ${epochs}`,
-          };
-        },
-      },
-    );
-    const seconds = (performance.now() - started) / 1000;
-    const { mae, persistenceMae } = result.record.validation;
-    // A first model may take over from the baseline as soon as it does no harm; a later one has to be worth it.
-    const accepted = champion === undefined ? mae <= persistenceMae * 1.001 : result.improved;
-    this.onAttempt(service.name, accepted ? 'activated' : 'rejected', seconds);
-    const detail = `validation error ${mae.toFixed(3)} against ${persistenceMae.toFixed(3)} for persistence`;
-    entry.status = {
-      ...entry.status,
-      state: 'idle',
-      progress: 1,
-      detail: accepted ? detail : `not taken: ${detail}`,
-      lastTrainedAt: new Date(this.clock.now()).toISOString(),
-    };
-    this.logger.info('trained', {
-      pipeline: service.name,
-      accepted,
-      mae,
-      persistenceMae,
-      seconds,
-      rows: result.record.rows,
-      stopped: result.stopped,
+  private train(entry: Entry, windows: Float64Array[], turn: TrainingTurn): Promise<Verdict> {
+    return trainChallenger(this.parts, entry.source, entry.plan, {
+      windows,
+      seed: entry.attempts,
+      signal: AbortSignal.any([this.abort.signal, turn.lost]),
+      onProgress: ({ fraction, epoch, epochs }) =>
+        this.tell(entry, 'training', `epoch ${epoch} of at most ${epochs}`, fraction),
     });
-    if (accepted) await this.activate(service, result, champion?.manifest);
   }
 
-  private async activate(
-    service: PipelineService,
-    result: TrainResult,
-    expected: { name: string; version: number } | undefined,
-  ): Promise<void> {
-    const manifest = await this.registry.publish(
-      {
-        name: service.name,
-        network: result.network,
-        scaler: 'standard',
-        features: 'level-and-change',
-        target: 'difference',
-        warmUp: WARM_UP,
-        origin: 'trained',
-        pinned: false,
-        createdAt: new Date(this.clock.now()).toISOString(),
-        training: result.record,
-      },
-      result.weights,
-    );
-    await this.registry.activate(
-      service.name,
-      manifest,
-      expected === undefined ? null : { name: expected.name, version: expected.version },
-    );
-    await service.followRegistry();
+  private trained(entry: Entry, { activated, record, stopped }: Verdict, started: number): void {
+    const { logger, clock, onAttempt } = this.parts;
+    const { pipeline } = entry.source;
+    const seconds = (performance.now() - started) / 1000;
+    const { mae, persistenceMae } = record.validation;
+    const detail = `validation error ${mae.toFixed(3)} against ${persistenceMae.toFixed(3)} for persistence`;
+    this.tell(entry, 'idle', activated === undefined ? `not taken: ${detail}` : detail, 1);
+    entry.status = { ...entry.status, lastTrainedAt: new Date(clock.now()).toISOString() };
+    onAttempt(pipeline, activated === undefined ? 'rejected' : 'activated', seconds);
+    const figures = { mae, persistenceMae, seconds, rows: record.rows, stopped };
+    logger.info('trained', { pipeline, accepted: activated !== undefined, model: activated, ...figures });
   }
 
-  /** Windows long enough to learn from. */
-  private async collect(service: PipelineService): Promise<Float64Array[]> {
-    const width = 1 + service.pipeline.spec.inputs.length;
-    const windows: Float64Array[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await service.pipeline.list(cursor, 100);
-      for (const { id, ticks } of page.streams) {
-        if (ticks < MIN_STREAM_ROWS) continue;
-        // Nothing of all this waits for a disk or a socket: let the ticks through.
-        await new Promise((resolve) => setImmediate(resolve));
-        const window = await service.pipeline.window(id);
-        if (window.length >= MIN_STREAM_ROWS * width) windows.push(window);
-        if (windows.length === MAX_STREAMS) return windows;
-      }
-      cursor = page.cursor;
-      await new Promise((resolve) => setImmediate(resolve));
-    } while (cursor !== undefined);
-    return windows;
+  private abandoned(entry: Entry, error: unknown, started: number): void {
+    const { logger, onAttempt } = this.parts;
+    const why = isOvertaken(error) ? errorMessage(error) : 'another trainer has taken over';
+    this.tell(entry, 'waiting', why);
+    onAttempt(entry.source.pipeline, 'abandoned', (performance.now() - started) / 1000);
+    logger.warn('training abandoned', { pipeline: entry.source.pipeline, why });
+  }
+
+  /** The ms until the next look. */
+  private failed(entry: Entry, error: unknown, started: number): number {
+    const { logger, onAttempt } = this.parts;
+    const { pipeline } = entry.source;
+    if (this.abort.signal.aborted) return 0;
+    const code = error instanceof RiverrunError ? error.code : undefined;
+    if (code !== undefined && NOT_NOW.has(code)) {
+      this.tell(entry, 'waiting', errorMessage(error));
+      return Math.min(FIRST_CHECK_MS, entry.plan.interval);
+    }
+    this.tell(entry, 'failed', errorMessage(error));
+    onAttempt(pipeline, 'failed', (performance.now() - started) / 1000);
+    logger.warn('training failed', { pipeline, code, error });
+    const wait = pace(entry.plan, entry.attempts);
+    // Where not even a turn is had, this alone spaces the failures out.
+    entry.attempts += 1;
+    return wait;
+  }
+
+  private tell(entry: Entry, state: TrainingStatus['state'], detail: string, progress = 0): void {
+    entry.status = { ...entry.status, state, detail, progress };
   }
 }
 
-/** The champion's weights, if it is of the shape that is to be trained. */
-function warmStart(
-  champion: Awaited<ReturnType<ModelRegistry['load']>> | undefined,
-  plan: TrainingPlan,
-  service: PipelineService,
-): Float32Array | undefined {
-  if (champion?.manifest.origin !== 'trained') return undefined;
-  const { layers, inputSize } = champion.manifest.network;
-  const [first] = layers;
-  const same =
-    first !== undefined &&
-    first.type === plan.cell.replace('-', '_') &&
-    'units' in first &&
-    first.units === plan.hidden;
-  return same && inputSize === 2 * service.pipeline.spec.inputs.length ? champion.weights : undefined;
-}
+const pace = ({ interval }: { readonly interval: number }, attempts: number): number =>
+  Math.min(interval, EARLY_MS * 2 ** attempts);
+
+const isOvertaken = (error: unknown): boolean => error instanceof RiverrunError && error.code === 'ALIAS_CHANGED';

@@ -13,10 +13,11 @@ export interface PipelineConfig extends Omit<ParsedPipeline, 'topics' | 'retrain
 
 export interface Config extends Omit<
   Settings,
-  'ticksTopic' | 'checkpointTopic' | 'demo' | 'kafkaSsl' | 'retrainInterval' | 'pipelines'
+  'ticksTopic' | 'checkpointTopic' | 'demo' | 'hotBytes' | 'kafkaSsl' | 'retrainInterval' | 'pipelines'
 > {
   readonly checkpointTopic: string;
   readonly demo: boolean;
+  readonly hotBytes: number;
   readonly kafkaSsl: boolean;
   readonly retrainInterval: number | null;
   /** At least one; every topic stands in exactly one of them. */
@@ -29,6 +30,8 @@ interface Checked {
   readonly warnings: string[];
 }
 
+/** Distributed, states that are not hot are a round trip away, and instances share a node with others. */
+const HOT_BYTES = { embedded: 512 * 1024 ** 2, distributed: 256 * 1024 ** 2 };
 const RETRAIN_INTERVAL = { embedded: 2 * 60_000, distributed: 15 * 60_000 };
 
 export function checkTogether(
@@ -48,6 +51,7 @@ export function checkTogether(
     checkpointTopic: settings.checkpointTopic ?? `${settings.app}-state-changelog`,
     // Who names pipelines of their own has ticks of their own.
     demo: embedded && (settings.demo ?? settings.pipelines === undefined),
+    hotBytes: settings.hotBytes ?? HOT_BYTES[settings.mode],
     retrainInterval,
     kafkaSsl: settings.kafkaSsl ?? (settings.kafkaSslCa ?? settings.kafkaSslCert ?? settings.kafkaSslKey) !== undefined,
     ...(settings.kafkaSaslUsername !== undefined && { kafkaSaslMechanism: settings.kafkaSaslMechanism ?? 'PLAIN' }),

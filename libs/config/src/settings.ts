@@ -22,13 +22,14 @@ export const settingsShape = {
   predictionsTopic: topic().default('predictions'),
   deadLetterTopic: topic().default('ticks-dlt'),
   checkpointTopic: topic().optional(),
+  checkpointInterval: kinds.durationOrOff(1_000).default(60_000),
   delivery: kinds.choice('exactly-once', 'at-least-once').default('exactly-once'),
   from: kinds.choice('earliest', 'latest').default('latest'),
   sessionTimeout: kinds.duration(1_000, 1_800_000).default(6_000),
   maxBatch: kinds.integer(1, 1_000_000).default(4_096),
   maxBatchWait: kinds.duration(0, 60_000).default(10),
   maxRecordBytes: kinds.bytes(1_024, 64 * 1024 ** 2).default(1024 ** 2),
-  hotBytes: kinds.bytes(1024 ** 2, 1024 ** 4).default(512 * 1024 ** 2),
+  hotBytes: kinds.bytes(1024 ** 2, 1024 ** 4).optional(),
   retrainInterval: kinds.durationOrOff(1_000).optional(),
 
   kafkaBrokers: kinds.list(kinds.hostAndPort(), 'host:port, comma-separated').default([]),
@@ -84,7 +85,12 @@ export const PEM_OR_PATH: ReadonlySet<string> = new Set<Key>([
 ]);
 
 /** Paths, durations and sizes, for printing. */
-export const DURATIONS: ReadonlySet<string> = new Set<Key>(['sessionTimeout', 'maxBatchWait', 'retrainInterval']);
+export const DURATIONS: ReadonlySet<string> = new Set<Key>([
+  'sessionTimeout',
+  'maxBatchWait',
+  'checkpointInterval',
+  'retrainInterval',
+]);
 export const SIZES: ReadonlySet<string> = new Set<Key>(['maxRecordBytes', 'hotBytes']);
 
 /** ticksTopic → RIVERRUN_TICKS_TOPIC; kafkaBrokers → KAFKA_BROKERS; port → PORT. */

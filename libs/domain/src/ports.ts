@@ -19,6 +19,8 @@ export interface TickLog {
   publish(outcomes: OutcomeBatch): Promise<void>;
   /** Says that the stored states have absorbed everything below `offset` (W). */
   releaseBelow(offset: number): void;
+  /** Absent where the store is as safe as the log itself. */
+  readonly checkpoints?: CheckpointLog;
   /** Ends a waiting `read` with null and releases everything. */
   close(): Promise<void>;
 }
@@ -27,6 +29,39 @@ export interface LogPosition {
   readonly start: number;
   readonly committed: number;
   readonly end: number;
+  /** Where the outcomes below c changed to another model, oldest first, as far as the log remembers: a replay steps each record with the model that made its
+   *  outcome. Absent for a log whose store cannot lose what it has acknowledged. */
+  readonly swaps?: readonly ModelSwap[];
+  /** Where this application began to read; where there are checkpoints. */
+  readonly base?: number;
+}
+
+/** Models by what a log or a checkpoint says of them. */
+export interface ModelArchive {
+  /** By `name@version`. RiverrunError MODEL_NOT_FOUND. */
+  byLabel(label: string): Promise<ModelArtifact>;
+  /** A model out of a checkpoint: the registry may have been lost with the states. */
+  restore(artifact: ModelArtifact): Promise<void>;
+}
+
+export interface ModelSwap {
+  /** The first offset whose outcome is of that model. */
+  readonly offset: number;
+  /** `name@version`; null: none. */
+  readonly model: string | null;
+}
+
+/** Copies of states beside the store, for the loss of the store itself. Fuzzy: a copy may be younger than the watermark that is marked, never older. */
+export interface CheckpointLog {
+  /** Adds copies; the youngest of a key counts. `null` removes one. Resolves once they are durable; rejects where this worker is no longer the owner. */
+  write(entries: readonly CheckpointEntry[]): Promise<void>;
+  /** Every key's youngest copy, in the order they were written; a key may come several times, the last one counts. */
+  read(visit: (key: string, value: Uint8Array | null) => void): Promise<void>;
+}
+
+export interface CheckpointEntry {
+  readonly key: string;
+  readonly value: Uint8Array | null;
 }
 
 /** The writing end of an embedded log. */
@@ -62,9 +97,20 @@ export interface StateStore {
   /** Writes states, window segments and the watermark in one atomic step. RiverrunError WATERMARK_MISMATCH, and nothing written, unless the
    *  stored watermark equals `expected`. The arrays may be reused once the promise resolves. */
   commit(changes: StateChanges): Promise<void>;
+  /** States whose stored offset is `offset` or later, a page at a time; for checkpoints. Only stores beside a log with checkpoints have it. */
+  changedSince?(offset: number, cursor: string | undefined): Promise<ChangedStates>;
+  /** Forgets everything, the watermark too: what is left of a store that has lost a part. */
+  clear?(): Promise<void>;
   /** Ids in a stable order, from the one after `cursor` on. */
   list(cursor: string | undefined, limit: number): Promise<{ ids: string[]; cursor: string | undefined }>;
   close(): Promise<void>;
+}
+
+export interface ChangedStates {
+  readonly ids: readonly string[];
+  readonly states: readonly Uint8Array[];
+  /** undefined on the last page. */
+  readonly cursor: string | undefined;
 }
 
 export interface LoadedStates {

@@ -80,6 +80,9 @@ export class RecordBatchBuilder {
   }
 }
 
+export const emptyBatch = (topic: string, partition: number): RecordBatch =>
+  new RecordBatchBuilder().build(topic, partition, 0);
+
 /** Records [from, to) of a batch, over the same bytes. */
 export function sliceBatch(batch: RecordBatch, from: number, to: number): RecordBatch {
   if (from === 0 && to === batch.count) return batch;

@@ -1,6 +1,6 @@
 /** What the steps of a tick's path share: the ports, the hot streams, the model, and how far memory is ahead of the store. */
 import type { PipelineSpec } from '#domain/pipeline-spec';
-import type { StateStore, TickLog, Watermark, WindowStore } from '#domain/ports';
+import type { ModelArchive, StateStore, TickLog, Watermark, WindowStore } from '#domain/ports';
 import type { OnStep } from '#domain/step';
 import type { ModelSlot } from './model-slot.js';
 import { StateWriter } from './state-codec.js';
@@ -45,6 +45,7 @@ export interface PipelinePorts {
   readonly log: TickLog;
   readonly states: StateStore;
   readonly windows: WindowStore;
+  readonly models?: ModelArchive;
 }
 
 export class PipelineCore {
@@ -66,6 +67,9 @@ export class PipelineCore {
   loads = { store: 0, new: 0 };
   /** Forecasts scored, and the sums of their absolute errors in units of each stream's scale (1 under a raw model). */
   readonly evaluations = { count: 0, model: 0, baseline: 0 };
+
+  /** Where outcomes are written, in turn, when batches overlap: one may be under way while the next is made. */
+  readonly arenas: Uint8Array[] = [];
 
   constructor(
     readonly spec: PipelineSpec,

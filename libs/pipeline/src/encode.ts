@@ -17,7 +17,6 @@ const MAX_STREAM_TEXT = 6 * 256 + 2;
 
 /** Writes predictions one after the other. Ask `begin` for room first. */
 export class OutcomeWriter {
-  bytes: Uint8Array;
   length = 0;
   /** What follows the numbers, by source: `,"model":…,"source":…}`. */
   private readonly closings: readonly [baseline: Uint8Array, model: Uint8Array];
@@ -25,9 +24,9 @@ export class OutcomeWriter {
   constructor(
     model: string | null,
     private readonly topic: string | undefined,
-    sizeHint: number,
+    /** Where to write; what does not fit goes into a larger one. */
+    public bytes: Uint8Array,
   ) {
-    this.bytes = new Uint8Array(sizeHint);
     const closing = (source: string): Uint8Array => ascii(`,"model":${JSON.stringify(model)},"source":"${source}"}`);
     this.closings = [closing('baseline'), closing('model')];
   }
@@ -70,7 +69,8 @@ export class OutcomeWriter {
   }
 
   control(stream: string, control: string, offset: number): void {
-    const text = ascii(JSON.stringify({ stream, control, offset }));
+    // Without a topic of its own JSON leaves it out.
+    const text = ascii(JSON.stringify({ stream, control, topic: this.topic, offset }));
     this.reserve(text.length);
     this.length = copy(this.bytes, this.length, text);
   }

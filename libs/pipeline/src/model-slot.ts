@@ -10,6 +10,7 @@ import type { Vocabulary } from './parse-tick.js';
 export interface ModelSlot {
   readonly manifest: ModelManifest;
   readonly label: string;
+  readonly weights: Float32Array;
   readonly network: Network;
   /** Counts up with every swap; a stream whose hidden state has another generation is warmed up before its next step. */
   readonly generation: number;
@@ -34,6 +35,7 @@ export function createModelSlot(
   return {
     manifest,
     label: modelLabel(manifest),
+    weights,
     network: createNetwork(manifest.network, weights, room),
     generation,
     tag: [parseInt(manifest.digest.slice(0, 8), 16), parseInt(manifest.digest.slice(8, 16), 16)],

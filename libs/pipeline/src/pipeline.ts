@@ -1,31 +1,18 @@
 /** One pipeline over one partition: opens and recovers, takes batches, swaps models, shows its streams. One thing at a time, in the order asked for. */
 import { RiverrunError } from '#domain/errors';
+import type { LogPosition, Watermark } from '#domain/ports';
 import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import { DEFAULT_OPTIONS, PipelineCore, type PipelineOptions, type PipelinePorts } from './core.js';
 import { checkFit, createModelSlot, type ModelSlot } from './model-slot.js';
+import { Checkpointer, restore } from './checkpoint.js';
 import { processBatch, type BatchOptions, type BatchResult } from './process-batch.js';
 import { save, saveIsDue } from './save.js';
 import { layoutId, readState } from './state-codec.js';
 import { toStreamUnits } from './features.js';
-import { bytesPerStream, Field, FIELDS_PER_INPUT, scaleIndex, Source } from './stream-table.js';
+import { bytesPerStream, Field, scaleIndex } from './stream-table.js';
+import { viewOf, type StreamView } from './stream-view.js';
 import { readWindows, replay, windowOf } from './warm-up.js';
-
-export interface StreamView {
-  readonly id: string;
-  readonly ticks: number;
-  readonly ts: number;
-  readonly offset: number;
-  /** Last known value of each input. */
-  readonly values: number[];
-  /** Forecast of the next tick, null before the first value; and when it is expected, null while the spacing is unknown. */
-  readonly prediction: number | null;
-  readonly targetTs: number | null;
-  readonly source: 'model' | 'baseline';
-  /** Mean absolute errors over the same recent ticks; null until the model has been scored. */
-  readonly maeModel: number | null;
-  readonly maePersistence: number | null;
-}
 
 export interface TraceRow {
   readonly step: number;
@@ -43,6 +30,8 @@ export interface Trace {
   readonly rows: TraceRow[];
 }
 
+export type { StreamView } from './stream-view.js';
+
 /** Finds the artifact a stored watermark names. */
 export type FindModel = (digest: string) => Promise<ModelArtifact>;
 
@@ -50,11 +39,16 @@ export class Pipeline {
   private queue: Promise<unknown> = Promise.resolve();
   /** Set from an error until `recover`: memory is ahead of the log, and nothing of it may be shown or saved. */
   private broken = true;
+  /** The store has lost a part of what it had: it is filled anew from the checkpoint. */
+  private lost = false;
+  private readonly checkpointer: Checkpointer;
 
   private constructor(
     private readonly core: PipelineCore,
     private readonly findModel: FindModel,
-  ) {}
+  ) {
+    this.checkpointer = new Checkpointer(core);
+  }
 
   /** Opens log and store and brings memory to the log's committed position c: states as of W, then [W, c) replayed with outputs suppressed.
    *  RiverrunError where log and store do not belong together; each message names a way out. */
@@ -112,49 +106,101 @@ export class Pipeline {
     return this.enqueue(async () => {
       const { core } = this;
       this.broken = true;
-      const { log, states } = core.ports;
+      const { log } = core.ports;
       core.table.reset();
       core.windowBuffer.clear();
       core.dirty.length = 0;
       core.seen.fill(0);
       await core.published.catch(() => undefined);
       core.published = Promise.resolve();
-      const position = await log.open(async () => (await states.open()) !== undefined);
-      core.watermark = await states.open();
-      if (core.watermark === undefined) {
-        if (position.committed > position.start)
-          throw new RiverrunError(
-            'STATE_MISSING',
-            `the log has outcomes up to offset ${position.committed}, but there are no stored states: restore the state store, or start with an empty data folder`,
-          );
-        core.position = position.start;
-        await save(core);
-      }
-      const { offset, model, layout } = core.watermark!;
-      if (layout !== layoutId(core.spec.inputs))
-        throw new RiverrunError(
-          'STATE_LAYOUT',
-          `stored states have layout ${layout}, this pipeline needs ${layoutId(core.spec.inputs)}: use another data folder or the former inputs`,
-        );
-      const ahead = offset > position.committed && core.options.delivery === 'exactly-once';
-      if (ahead || offset < position.start)
-        throw new RiverrunError(
-          'STATE_POSITION',
-          `stored states stand at offset ${offset}, the log holds outcomes for [${position.start}, ${position.committed}): they do not belong together; restore the one or the other`,
-        );
+      const position = await log.open(() => this.hasStates());
+      core.watermark = await this.storedWatermark(position);
+      const { offset, model } = core.watermark;
       await this.useModel(model);
       core.position = offset;
+      this.checkpointer.reset();
       await log.seek(offset);
-      while (core.position < position.committed) {
-        const most = Math.min(core.options.maxBatch, position.committed - core.position);
-        const records = await log.read(most, position.committed);
-        if (records === null) return;
-        if (records.count === 0) core.position = position.committed;
-        else await processBatch(core, records, { suppress: true });
-        core.options.onStep?.('mid-replay');
-      }
+      await this.replayTo(position);
       this.broken = false;
     });
+  }
+
+  /** W, restored from the checkpoint where the store has lost it, and made where nothing has been yet. */
+  private async storedWatermark(position: LogPosition): Promise<Watermark> {
+    const { core } = this;
+    const { states, log } = core.ports;
+    const stored = this.lost ? undefined : await states.open();
+    if (this.lost) await states.clear?.();
+    const restorable = log.checkpoints !== undefined && position.committed > position.base!;
+    if (stored === undefined) {
+      if (restorable) {
+        const restored = await restore(core, position);
+        this.lost = false;
+        return restored;
+      }
+      if (position.committed > position.start)
+        throw new RiverrunError(
+          'STATE_MISSING',
+          `the log has outcomes up to offset ${position.committed}, but there are no stored states: restore the state store, or start with an empty data folder`,
+        );
+      core.watermark = undefined;
+      core.model = undefined;
+      core.position = position.committed;
+      await save(core);
+      return core.watermark!;
+    }
+    if (stored.layout !== layoutId(core.spec.inputs))
+      throw new RiverrunError(
+        'STATE_LAYOUT',
+        `stored states have layout ${stored.layout}, this pipeline needs ${layoutId(core.spec.inputs)}: use another data folder or the former inputs`,
+      );
+    // Older than the log: an old copy of the store was put back. The checkpoint may be younger.
+    if (stored.offset < position.start && restorable) return restore(core, position);
+    const ahead = stored.offset > position.committed && core.options.delivery === 'exactly-once';
+    if (ahead || stored.offset < position.start)
+      throw new RiverrunError(
+        'STATE_POSITION',
+        `stored states stand at offset ${stored.offset}, the log holds outcomes for [${position.start}, ${position.committed}): they do not belong together; restore the one or the other`,
+      );
+    return stored;
+  }
+
+  /** Whether there are states, or copies of states, of a log that has no word of this application. */
+  private async hasStates(): Promise<boolean> {
+    const { states, log } = this.core.ports;
+    if ((await states.open()) !== undefined) return true;
+    let copies = 0;
+    await log.checkpoints?.read(() => copies++);
+    return copies > 0;
+  }
+
+  /** Steps [W, c) again, each record with the model that made its outcome: the log's word on that comes first, the store's name is of W only. */
+  private async replayTo({ committed, swaps = [] }: LogPosition): Promise<void> {
+    const { core } = this;
+    const coming = swaps.filter(({ offset }) => offset >= core.position);
+    for (;;) {
+      while (coming.length > 0 && coming[0].offset <= core.position) await this.useLabel(coming.shift()!.model);
+      if (core.position >= committed) return;
+      const until = Math.min(committed, coming[0]?.offset ?? committed);
+      const records = await core.ports.log.read(Math.min(core.options.maxBatch, until - core.position), until);
+      if (records === null) throw new RiverrunError('LOG_CLOSED', 'the log was closed during a replay');
+      if (records.count === 0) core.position = until;
+      else await processBatch(core, records, { suppress: true });
+      core.options.onStep?.('mid-replay');
+    }
+  }
+
+  private async useLabel(label: string | null): Promise<void> {
+    const { core } = this;
+    if ((core.model?.label ?? null) === label) return;
+    core.model = label === null ? undefined : this.slotFor(await core.ports.models!.byLabel(label));
+  }
+
+  /** Copies what has changed in the store since the last time to the log's checkpoints; beside the ticks, not between them. */
+  async checkpoint(): Promise<boolean> {
+    const { checkpoints } = this.core.ports.log;
+    if (checkpoints === undefined || this.broken) return false;
+    return this.checkpointer.round(checkpoints);
   }
 
   /** Takes the next records; null once the log is closed. `onCommitted` hears of them once their outcomes are committed, also if the save that follows
@@ -203,7 +249,7 @@ export class Pipeline {
   view(id: string): Promise<StreamView | undefined> {
     return this.serially(async () => {
       const slot = await this.slotOf(id);
-      return slot < 0 ? undefined : this.viewOf(slot);
+      return slot < 0 ? undefined : viewOf(this.core.table, slot);
     });
   }
 
@@ -270,7 +316,7 @@ export class Pipeline {
       const streams: StreamView[] = [];
       for (const id of page.ids) {
         const slot = await this.slotOf(id);
-        if (slot >= 0) streams.push(this.viewOf(slot));
+        if (slot >= 0) streams.push(viewOf(this.core.table, slot));
       }
       return { streams, cursor: page.cursor };
     });
@@ -316,26 +362,6 @@ export class Pipeline {
     return windowOf(this.core.table, slot, windows.get(slot), 1 + this.core.spec.inputs.length);
   }
 
-  private viewOf(slot: number): StreamView {
-    const { table, spec } = this.core;
-    const base = slot * table.fields;
-    const field = (f: number): number => table.meta[base + f];
-    const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
-    const scored = field(Field.evaluations) > 0;
-    return {
-      id: table.ids[slot],
-      ticks: field(Field.count),
-      ts: field(Field.ts),
-      offset: field(Field.offset),
-      values: spec.inputs.map((_, k) => field(Field.inputs + FIELDS_PER_INPUT * k)),
-      prediction: orNull(field(Field.expected)),
-      targetTs: field(Field.spacing) > 0 ? field(Field.ts) + Math.round(field(Field.spacing)) : null,
-      source: field(Field.source) === Source.model ? 'model' : 'baseline',
-      maeModel: scored ? field(Field.modelError) : null,
-      maePersistence: scored ? field(Field.baselineError) : null,
-    };
-  }
-
   private serially<T>(work: () => Promise<T>): Promise<T> {
     return this.enqueue(() => {
       if (this.broken)
@@ -346,7 +372,9 @@ export class Pipeline {
 
   private enqueue<T>(work: () => Promise<T>): Promise<T> {
     const result = this.queue.then(work);
-    this.queue = result.catch(() => undefined);
+    this.queue = result.catch((error: unknown) => {
+      if (error instanceof RiverrunError && error.code === 'STATE_LOST') this.lost = true;
+    });
     return result;
   }
 }

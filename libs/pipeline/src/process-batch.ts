@@ -20,7 +20,8 @@ export interface CommittedBatch {
 export interface BatchOptions {
   /** A replay of records below c, whose outcomes were published before. */
   readonly suppress?: boolean;
-  /** Called between publish and save: what is committed is told, whether or not the save succeeds. */
+  /** Called between publish and save: what is committed is told, whether or not the save succeeds. Where batches overlap, the outcomes' bytes are good until
+   *  it returns. */
   readonly onCommitted?: ((batch: CommittedBatch) => void) | undefined;
 }
 
@@ -84,11 +85,8 @@ function encode(
 ): OutcomeBatch {
   const { count } = records;
   const { table, model } = core;
-  const writer = new OutcomeWriter(
-    model?.label ?? null,
-    core.options.nameTopic ? records.topic : undefined,
-    192 * count + 1024,
-  );
+  const topic = core.options.nameTopic ? records.topic : undefined;
+  const writer = new OutcomeWriter(model?.label ?? null, topic, takeArena(core, 192 * count + 1024));
   const kinds = new Uint8Array(count);
   const start = new Int32Array(count);
   const end = new Int32Array(count);
@@ -129,6 +127,7 @@ function encode(
     }
     end[i] = writer.length;
   }
+  if (core.options.overlap) core.arenas.push(writer.bytes);
   return {
     records,
     model: model?.label ?? null,
@@ -146,6 +145,11 @@ function encode(
       prediction: stepped.prediction,
     },
   };
+}
+
+/** Two take turns: the batch before is being committed, the one before that is over. */
+function takeArena({ arenas }: PipelineCore, size: number): Uint8Array {
+  return (arenas.length >= 2 ? arenas.shift() : undefined) ?? new Uint8Array(size);
 }
 
 function stopwatch(): () => number {

@@ -11,7 +11,7 @@ export function saveIsDue(core: PipelineCore): boolean {
 }
 
 /** Writes everything dirty and sets W to the position memory has reached; with `model` also the model from which the next tick is stepped. */
-export async function save(core: PipelineCore, model = core.watermark?.model ?? null): Promise<void> {
+export async function save(core: PipelineCore, model = core.model?.manifest.digest ?? null): Promise<void> {
   const { table, windowBuffer, stateWriter } = core;
   // I3: what is stored has its outcome committed. If that failed, this throws, and nothing is written until the pipeline has recovered.
   await core.published;

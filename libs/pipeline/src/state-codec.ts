@@ -13,6 +13,12 @@ const ALIGN = 8;
 /** Names the layout in the watermark: states of another layout are refused instead of misread. */
 export const layoutId = (inputs: readonly string[]): string => `riverrun-state-${VERSION}/${inputs.join(',')}`;
 
+/** The last offset that a stored state has absorbed; NaN where the bytes are no state. */
+export const stateOffset = (bytes: Uint8Array): number =>
+  bytes.length < HEADER_BYTES + 8
+    ? NaN
+    : new DataView(bytes.buffer, bytes.byteOffset).getFloat64(HEADER_BYTES + 8 * Field.offset, true);
+
 /** Serialises many streams into one reusable arena. */
 export class StateWriter {
   bytes = new Uint8Array(1 << 16);

@@ -48,13 +48,13 @@ export async function readWindows(core: PipelineCore, slots: readonly number[]):
   const { table } = core;
   const stored = await core.ports.windows.read(slots.map((slot) => table.ids[slot]));
   const width = 1 + core.spec.inputs.length;
-  return new Map(
-    slots.map((slot, k) => {
-      const rows = stored[k];
-      const valid = storedSegments(table, slot) * SEGMENT_ROWS * width;
-      return [slot, rows.subarray(Math.max(0, rows.length - valid))];
-    }),
-  );
+  return new Map(slots.map((slot, k) => [slot, validRows(table, slot, stored[k], width)]));
+}
+
+/** Without the rows that a reset has made void. */
+export function validRows(table: StreamTable, slot: number, stored: Float64Array, width: number): Float64Array {
+  const valid = storedSegments(table, slot) * SEGMENT_ROWS * width;
+  return stored.subarray(Math.max(0, stored.length - valid));
 }
 
 /** The stream's whole window, stored rows and tail, oldest first: row-major [n, 1 + inputs]. */

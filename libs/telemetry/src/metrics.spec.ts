@@ -63,6 +63,7 @@ function used(): Registry {
   metrics.modelSwapped();
   metrics.trainingAttempt('activated', 2, 1700000000);
   metrics.trainingAttempt('failed', 2, 1700000100);
+  metrics.trainingAttempt('abandoned', 2, 1700000200);
   metrics.evaluations('model', 10, 4.5);
   metrics.evaluations('model', 1, NaN);
   return registry;
@@ -96,7 +97,7 @@ describe('metrics', () => {
       'model_info{name="gru",version="2",role="champion"}': 1,
       model_swaps_total: 1,
       'training_attempts_total{outcome="failed"}': 1,
-      training_duration_seconds_sum: 4,
+      training_duration_seconds_sum: 6,
       last_training_success_timestamp_seconds: 1700000000,
       last_commit_timestamp_seconds: 2.5,
       'forecast_evaluations_total{predictor="model"}': 10,

@@ -151,11 +151,11 @@ export class Metrics {
     this.instruments.modelSwaps.inc();
   }
 
-  /** `outcome`: activated, rejected, failed; a rejected challenger is a training that succeeded. `finishedAt` in seconds since 1970. */
+  /** `outcome`: activated, rejected, failed, abandoned; a rejected challenger is a training that succeeded. `finishedAt` in seconds since 1970. */
   trainingAttempt(outcome: string, seconds: number, finishedAt: number): void {
     this.instruments.trainingAttempts.inc({ outcome });
     this.instruments.trainingDuration.observe(seconds);
-    if (outcome !== 'failed') this.instruments.lastTrainingSuccess.set(finishedAt);
+    if (outcome === 'activated' || outcome === 'rejected') this.instruments.lastTrainingSuccess.set(finishedAt);
   }
 
   /** `predictor`: model, persistence, seasonal_naive, …; the errors in units of each stream's scale, summed. */

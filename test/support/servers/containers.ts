@@ -3,12 +3,13 @@ import type { ContainerRuntimeClient, GenericContainer, StartedTestContainer } f
 import { isServing } from './kafka.js';
 import { freePorts } from './ports.js';
 import { waitUntil } from './programs.js';
+import { askRedis } from './redis.js';
 import { Guard } from './server-process.js';
 
 /** How long the daemon may say nothing: behind a firewall a pull would hang for minutes. A pull that moves may take its time. */
 const PATIENCE = 10_000;
 const START_TIMEOUT = 90_000;
-const NO_DAEMON = 'no Docker daemon answers';
+export const NO_DAEMON = 'no Docker daemon answers';
 
 export interface SharedServer {
   readonly address: string;
@@ -24,11 +25,13 @@ export async function startKafkaContainer(): Promise<SharedServer> {
   const environment = {
     KAFKA_NODE_ID: '1',
     KAFKA_PROCESS_ROLES: 'broker,controller',
-    KAFKA_LISTENERS: 'PLAINTEXT://:9092,CONTROLLER://:9093',
-    KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://${address}`,
+    // The broker calls itself, for transactions: it needs an address that leads to it from inside the container.
+    KAFKA_LISTENERS: 'PLAINTEXT://:9092,CONTROLLER://:9093,INSIDE://:9094',
+    KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://${address},INSIDE://localhost:9094`,
+    KAFKA_INTER_BROKER_LISTENER_NAME: 'INSIDE',
     KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
     KAFKA_CONTROLLER_QUORUM_VOTERS: '1@localhost:9093',
-    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT',
     KAFKA_NUM_PARTITIONS: '4',
     KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
     KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
@@ -36,16 +39,34 @@ export async function startKafkaContainer(): Promise<SharedServer> {
     KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: '1',
   };
   const started = await start(container.withExposedPorts({ container: 9092, host: port }).withEnvironment(environment));
-  await waitUntil(`Kafka serves at ${address}`, () => isServing(address).catch(() => false), START_TIMEOUT);
-  return { address, stop: () => stop(started) };
+  return ready(started, address, () => isServing(address));
 }
 
 /** An Error with the reason where there is no daemon, or no image and no way to it. */
 export async function startRedisContainer(): Promise<SharedServer> {
   const { container } = await containerOf(process.env.RIVERRUN_TEST_REDIS_IMAGE ?? 'redis:7');
-  const command = ['redis-server', '--appendonly', 'yes', '--maxmemory-policy', 'noeviction', '--save', ''];
+  // Its port is published on loopback's behalf: seen from inside, clients come from elsewhere.
+  const settings = { 'protected-mode': 'no', appendonly: 'yes', 'maxmemory-policy': 'noeviction', save: '' };
+  const command = ['redis-server', ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])];
   const started = await start(container.withExposedPorts(6379).withCommand(command));
-  return { address: `redis://${started.getHost()}:${started.getMappedPort(6379)}`, stop: () => stop(started) };
+  const address = `redis://${started.getHost()}:${started.getMappedPort(6379)}`;
+  return ready(started, address, () => askRedis(address, async (client) => (await client.ping()) === 'PONG'));
+}
+
+/** A container that starts but does not serve is stopped again. */
+async function ready(
+  started: StartedTestContainer,
+  address: string,
+  serves: () => Promise<boolean>,
+): Promise<SharedServer> {
+  const server = { address, stop: () => stop(started) };
+  try {
+    await waitUntil(`the container at ${address} serves`, () => serves().catch(() => false), START_TIMEOUT);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
 }
 
 async function containerOf(image: string): Promise<{ client: ContainerRuntimeClient; container: GenericContainer }> {

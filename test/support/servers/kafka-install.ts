@@ -8,12 +8,14 @@ export const KAFKA_VERSIONS = ['4.1.0', '3.9.1'] as const;
 export type KafkaVersion = (typeof KAFKA_VERSIONS)[number];
 
 const DOWNLOAD_TIMEOUT = 300_000;
-const SLF4J: Record<KafkaVersion, string> = { '4.1.0': '2.0.16', '3.9.1': '1.7.36' };
 // The pom stays beside the source when this file runs from the build.
 const POM = join(import.meta.dirname.replace(`${sep}dist${sep}test${sep}`, `${sep}test${sep}`), 'pom.xml');
 
 const folderOf = (version: KafkaVersion): string =>
   join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'riverrun', `kafka-${version}`);
+
+/** Where `prepareKafka` puts the loaded classes of the broker in that folder. */
+export const archiveOf = (folder: string): string => `${folder}.jsa`;
 
 /** Why Kafka cannot run here as a process of our own; undefined where it can. */
 export async function missingForKafka(version: KafkaVersion = '4.1.0'): Promise<string | undefined> {
@@ -30,10 +32,8 @@ export async function installKafka(version: KafkaVersion = '4.1.0'): Promise<str
   if (existsSync(folder)) return folder;
   const part = `${folder}.part-${process.pid}`;
   try {
-    const args = ['-q', '-B', '-f', POM, 'dependency:copy-dependencies', `-DoutputDirectory=${part}`];
-    await run('mvn', [...args, `-Dkafka.version=${version}`, `-Dslf4j.version=${SLF4J[version]}`], {
-      timeout: DOWNLOAD_TIMEOUT,
-    });
+    const goal = ['dependency:copy-dependencies', `-Dkafka.version=${version}`, `-DoutputDirectory=${part}`];
+    await run('mvn', ['-q', '-B', '-f', POM, ...goal], { timeout: DOWNLOAD_TIMEOUT });
     // Another worker may have been faster; its copy is as good.
     if (!existsSync(folder)) renameSync(part, folder);
   } finally {

@@ -1,8 +1,8 @@
 /** A Kafka broker of a test's own: one KRaft node as a local process, on Java 17. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
-import { installKafka, type KafkaVersion } from './kafka-install.js';
+import { archiveOf, installKafka, type KafkaVersion } from './kafka-install.js';
 import { freePorts } from './ports.js';
 import { run } from './programs.js';
 import { ServerProcess, controlOf, serverFolder, type Control } from './server-process.js';
@@ -28,6 +28,8 @@ export interface KafkaOptions {
   readonly listeners?: readonly Listener[];
   /** More arguments of the storage tool's `format`. */
   readonly format?: readonly string[];
+  /** More of the JVM's flags. */
+  readonly jvm?: readonly string[];
 }
 
 export interface OwnKafka extends Control {
@@ -62,12 +64,14 @@ export async function startKafka(options: KafkaOptions = {}): Promise<OwnKafka> 
       .map(([name, value]) => `${name}=${value}\n`)
       .join(''),
   );
-  const java = [...JVM, LOG, '-cp', join(jars, '*')];
+  const archive = archiveOf(jars);
+  const shared = existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : [];
+  const java = [...JVM, ...shared, LOG, '-cp', join(jars, '*')];
   const format = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', file, ...(options.format ?? [])];
   await run('java', [...java, ...format]);
   const server = new ServerProcess(folder, {
     command: 'java',
-    args: [...java, 'kafka.Kafka', file],
+    args: [...(options.jvm ?? []), ...java, 'kafka.Kafka', file],
     isReady: () => isServing(address),
   });
   await server.start();
@@ -83,6 +87,9 @@ const SMALL: Settings = {
   'transaction.state.log.replication.factor': 1,
   'transaction.state.log.min.isr': 1,
   'transaction.state.log.num.partitions': 4,
+  // A killed broker is let in again only when the session of its former self is over; the default makes a restart wait 9 s.
+  'broker.session.timeout.ms': 4_000,
+  'broker.heartbeat.interval.ms': 1_000,
 };
 
 function listenerSettings(listeners: readonly Listener[], controller: number): Settings {

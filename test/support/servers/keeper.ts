@@ -2,15 +2,23 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
-import { startKafkaContainer, startRedisContainer, type SharedServer } from './containers.js';
-import { missingForKafka } from './kafka-install.js';
+import { NO_DAEMON, startKafkaContainer, startRedisContainer, type SharedServer } from './containers.js';
+import { KAFKA_VERSIONS, missingForKafka } from './kafka-install.js';
+import { prepareKafka } from './kafka-prepare.js';
 import { startKafka } from './kafka.js';
 import { answers } from './ports.js';
 import { missingForRedis, startRedis } from './redis.js';
 
 export type SharedKind = 'kafka' | 'redis';
-/** Where it is (`host:port,…` or a redis URL), or why there is none. */
-export type Found = { readonly address: string; readonly reason?: never } | { readonly reason: string };
+/** The shared servers, and what it takes for servers of a spec's own (`startKafka`, `startRedis`). */
+export type ServerKind = SharedKind | 'own-kafka' | 'own-redis';
+
+export interface Found {
+  /** Why it cannot be had; undefined where it can. */
+  readonly reason?: string;
+  /** Of a shared server: `host:port,…` or a redis URL. */
+  readonly address?: string;
+}
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -35,6 +43,7 @@ const SOURCES: Record<SharedKind, Source> = {
     container: startKafkaContainer,
     missing: missingForKafka,
     process: async () => {
+      await prepareKafka('4.1.0');
       const kafka = await startKafka();
       return { address: kafka.brokers.join(','), stop: () => kafka.stop() };
     },
@@ -55,8 +64,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const started: SharedServer[] = [];
   const found = new Map<string, Promise<Found>>();
   const keeper = createServer((request, response) => {
-    const kind = request.url!.slice(1) as SharedKind;
-    if (!found.has(kind)) found.set(kind, find(SOURCES[kind], started));
+    const kind = request.url!.slice(1) as ServerKind;
+    if (!found.has(kind)) found.set(kind, find(kind, started));
     void found.get(kind)!.then((result) => response.end(JSON.stringify(result)));
   });
   await new Promise<void>((resolve) => keeper.listen(0, '127.0.0.1', resolve));
@@ -69,8 +78,30 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
+function find(kind: ServerKind, started: SharedServer[]): Promise<Found> {
+  if (kind === 'own-kafka') return prepareVersions();
+  if (kind === 'own-redis') return Promise.resolve(because(missingForRedis()));
+  return findShared(SOURCES[kind], started);
+}
+
+const because = (reason: string | undefined): Found => (reason === undefined ? {} : { reason });
+
+/** Here, so that workers do not all download the same. */
+async function prepareVersions(): Promise<Found> {
+  try {
+    for (const version of KAFKA_VERSIONS) {
+      const missing = await missingForKafka(version);
+      if (missing !== undefined) return { reason: missing };
+      await prepareKafka(version);
+    }
+    return {};
+  } catch (error) {
+    return { reason: (error as Error).message };
+  }
+}
+
 /** An address given, else a container, else a process of our own. */
-async function find(source: Source, started: SharedServer[]): Promise<Found> {
+async function findShared(source: Source, started: SharedServer[]): Promise<Found> {
   const address = process.env[source.given];
   if (address !== undefined && address !== '')
     return (await answers(source.first(address)))
@@ -83,7 +114,11 @@ async function find(source: Source, started: SharedServer[]): Promise<Found> {
       started.push(server);
       return { address: server.address };
     } catch (error) {
-      reasons.push((error as Error).message);
+      const { message } = error as Error;
+      reasons.push(message);
+      // Docker was there to be used: whoever set it up wants to know.
+      if (message !== NO_DAEMON && start === source.container)
+        console.warn(`no container (${source.given}): ${message}`);
     }
   return { reason: reasons.join('; ') };
 }

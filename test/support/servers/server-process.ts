@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { waitUntil } from './programs.js';
 
 const START_TIMEOUT = 90_000;
-const STOP_TIMEOUT = 20_000;
+const STOP_TIMEOUT = 60_000;
 
 export interface Launch {
   readonly command: string;

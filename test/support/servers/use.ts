@@ -1,14 +1,9 @@
 /** Servers for a spec: `await describeWithServers(['kafka', 'redis'], 'the adapter', () => { … await kafkaBrokers() … })`. */
 import { get } from 'node:http';
 import { describe, inject } from 'vitest';
-import { missingForKafka } from './kafka-install.js';
-import type { Found, SharedKind } from './keeper.js';
-import { missingForRedis } from './redis.js';
+import type { Found, ServerKind, SharedKind } from './keeper.js';
 
 export { uniqueName } from './unique-name.js';
-
-/** The shared servers, and the programs for servers of a spec's own (`startKafka`, `startRedis`). */
-export type ServerKind = SharedKind | 'own-kafka' | 'own-redis';
 
 /** `host:port` of the shared Kafka's brokers; started at the first call of a run, which may take a minute. Error with the reason where there is none. */
 export const kafkaBrokers = async (): Promise<string[]> => (await addressOf('kafka')).split(',');
@@ -25,7 +20,9 @@ export async function describeWithServers(
   name: string,
   tests: () => void,
 ): Promise<void> {
-  const reasons = (await Promise.all(kinds.map(reasonAgainst))).filter((reason) => reason !== undefined);
+  const reasons = (await Promise.all(kinds.map(async (kind) => (await ask(kind)).reason))).filter(
+    (reason) => reason !== undefined,
+  );
   if (reasons.length === 0) {
     describe(name, tests);
     return;
@@ -36,20 +33,14 @@ export async function describeWithServers(
   describe.skip(`${name} (skipped: ${reason})`, tests);
 }
 
-async function reasonAgainst(kind: ServerKind): Promise<string | undefined> {
-  if (kind === 'own-kafka') return missingForKafka();
-  if (kind === 'own-redis') return missingForRedis();
-  return (await ask(kind)).reason;
-}
-
 async function addressOf(kind: SharedKind): Promise<string> {
-  const found = await ask(kind);
-  if (found.reason !== undefined) throw new Error(`no ${kind}: ${found.reason}`);
-  return found.address;
+  const { address, reason } = await ask(kind);
+  if (address === undefined) throw new Error(`no ${kind}: ${reason}`);
+  return address;
 }
 
 /** Not `fetch`: it gives up after some minutes, and a first download may take longer. */
-const ask = (kind: SharedKind): Promise<Found> =>
+const ask = (kind: ServerKind): Promise<Found> =>
   new Promise((resolve, reject) => {
     get(`${inject('serverKeeper')}/${kind}`, (response) => {
       let body = '';

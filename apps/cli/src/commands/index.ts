@@ -1,8 +1,10 @@
 import type { AddCommand } from '../arguments.js';
+import { addAudit } from './audit.js';
 import { addBench } from './bench.js';
 import { addConfig } from './config.js';
 import { addModel } from './model.js';
 import { addPipe } from './pipe.js';
+import { addProve } from './prove.js';
 import { addReplay } from './replay.js';
 import { addServe } from './serve.js';
 import { addState } from './state.js';
@@ -16,6 +18,8 @@ export const COMMANDS: readonly AddCommand[] = [
   addModel,
   addTrace,
   addState,
+  addAudit,
+  addProve,
   addConfig,
   addBench,
 ];

@@ -2,11 +2,13 @@ import { basename, extname } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { readCsvTicks } from '#adapters/csv/read-csv-ticks';
 import { parseTime } from '#pipeline/parse-time';
+import { openPublisher } from '../connections.js';
 import { names, timeZone, url, type AddCommand } from '../arguments.js';
 import { EXIT, UsageError } from '../exit-codes.js';
 import { note, print, printJson } from '../output.js';
 import { Progress } from '../replay/progress.js';
 import { Replay } from '../replay/replay.js';
+import { kafkaTarget, serviceTarget, type ReplayTarget } from '../replay/targets.js';
 import { serviceUrl, settings } from '../settings.js';
 
 interface Options {
@@ -14,7 +16,8 @@ interface Options {
   timeColumn: string;
   valueColumn: string[];
   speed: number;
-  to: 'embedded' | 'kafka';
+  to?: 'embedded' | 'kafka';
+  topic?: string;
   url?: string;
   timeZone: string;
   json?: true;
@@ -23,16 +26,20 @@ interface Options {
 export const addReplay: AddCommand = (parent, done) => {
   parent
     .command('replay')
-    .description('publish a CSV file as ticks of a running service')
+    .description('publish a CSV file as ticks: to a running service, or to Kafka')
     .argument('<file.csv>')
     .option('--stream-column <column>', "default: one stream, with the file's name")
     .requiredOption('--time-column <column>', 'ISO 8601, epochs in s, ms, us or ns, or one of the usual date forms')
     .requiredOption('--value-column <columns>', 'one, or several, comma-separated: they become "values" by name', names)
-    .option('--speed <n|max>', 'n times as fast as recorded, or as fast as answered', speed, Infinity)
+    .option('--speed <n|max>', 'n times as fast as recorded, or as fast as they are taken', speed, Infinity)
     .addOption(
-      new Option('--to <target>', 'where the service reads').choices(['embedded', 'kafka']).default('embedded'),
+      new Option('--to <target>', 'where the service reads (default: as RIVERRUN_MODE says)').choices([
+        'embedded',
+        'kafka',
+      ]),
     )
-    .option('--url <url>', 'the service (default: http://127.0.0.1:3000, or as the settings say)', url)
+    .option('--topic <topic>', "of Kafka (default: the first pipeline's first)")
+    .option('--url <url>', 'the embedded service (default: http://127.0.0.1:3000, or as the settings say)', url)
     .option('--time-zone <zone>', 'of times without an offset', timeZone, 'UTC')
     .option('--json', 'print the summary as one JSON document')
     .addHelpText(
@@ -42,15 +49,14 @@ A rejected line goes to stderr as {"line","code","message"}; the lines around it
 
 Examples:
   $ riverrun replay lynx.csv --time-column time --value-column value
+  $ riverrun replay lynx.csv --time-column time --value-column value --to kafka --topic ticks
   $ riverrun replay load.csv --stream-column zone --time-column utc --value-column temp,load --speed 3600`,
     )
     .action(async (file: string, options: Options) => done(await replay(file, options)));
 };
 
 async function replay(file: string, options: Options): Promise<number> {
-  if (options.to === 'kafka')
-    throw new UsageError('--to kafka is not available yet: it comes with a later version; use --to embedded');
-  const base = options.url ?? serviceUrl(settings());
+  const { target, topic } = await targetOf(options);
   const rows = readCsvTicks(file, {
     streamColumn: options.streamColumn,
     stream: basename(file, extname(file)),
@@ -60,7 +66,7 @@ async function replay(file: string, options: Options): Promise<number> {
     parseTime,
   });
   const progress = new Progress();
-  const run = new Replay(base, options.valueColumn, options.speed, (line, code, message) => {
+  const run = new Replay(target, options.valueColumn, options.speed, (line, code, message) => {
     progress.clear();
     note(JSON.stringify({ line, code, message }));
   });
@@ -70,15 +76,29 @@ async function replay(file: string, options: Options): Promise<number> {
   } finally {
     progress.stop();
   }
-  const summary = { file, ...run.summary() };
+  const summary = { file, ...(topic !== undefined && { topic }), ...run.summary() };
   if (options.json === true) await printJson(summary);
   else {
     const codes = Object.entries(summary.rejectedByCode).map(([code, n]) => `${n} ${code}`);
+    const answered = summary.predictions === undefined ? '' : `, ${summary.predictions} predictions`;
     await print(
-      `${summary.ticks} ticks, ${summary.predictions} predictions, ${summary.rejected} rejected${codes.length > 0 ? ` (${codes.join(', ')})` : ''} in ${summary.seconds} s`,
+      `${summary.ticks} ticks${answered}, ${summary.rejected} rejected${codes.length > 0 ? ` (${codes.join(', ')})` : ''} in ${summary.seconds} s`,
     );
   }
   return summary.rejected === 0 ? EXIT.ok : EXIT.rejected;
+}
+
+async function targetOf(options: Options): Promise<{ target: ReplayTarget; topic?: string }> {
+  const config = settings();
+  const to = options.to ?? (config.mode === 'embedded' ? 'embedded' : 'kafka');
+  if (to === 'embedded') {
+    if (options.topic !== undefined) throw new UsageError('--topic is for --to kafka');
+    return { target: serviceTarget(options.url ?? serviceUrl(config)) };
+  }
+  if (options.url !== undefined) throw new UsageError('--url is for --to embedded');
+  if (config.kafkaBrokers.length === 0) throw new UsageError('--to kafka needs KAFKA_BROKERS, as host:port');
+  const topic = options.topic ?? config.pipelines[0].topics[0];
+  return { target: kafkaTarget(await openPublisher(config, topic)), topic };
 }
 
 function speed(text: string): number {

@@ -1,17 +1,27 @@
 import type { Command } from 'commander';
-import { examples, integer, url, type AddCommand } from '../arguments.js';
+import type { Config } from '#config/config';
+import { examples, integer, type AddCommand } from '../arguments.js';
 import { EXIT, UsageError } from '../exit-codes.js';
 import { note, print, printJson, shortNumber, table } from '../output.js';
-import { getJson, postTicks } from '../service-client.js';
-import { serviceUrl, settings } from '../settings.js';
+import { getJson } from '../service-client.js';
+import { settings } from '../settings.js';
+import { listStored, showStored } from '../states/state-views.js';
+import { statePartitions, type StatePartition } from '../states/stored-states.js';
+import { openServers } from '../connections.js';
+import { base, service } from './state-service.js';
+import { addStateReset } from './state-reset.js';
 
 interface StreamJson {
   readonly id: string;
   readonly ticks: number;
-  readonly ts: number;
+  readonly ts: number | null;
   readonly value: number | null;
   readonly prediction: number | null;
   readonly source: string;
+}
+interface Page {
+  readonly streams: StreamJson[];
+  readonly cursor: string | null;
 }
 interface Options {
   url?: string;
@@ -24,7 +34,7 @@ interface Options {
 const PAGE = 1000;
 
 export const addState: AddCommand = (parent, done) => {
-  const state = parent.command('state').description('the streams of a running service and what it remembers of them');
+  const state = parent.command('state').description('streams and what is remembered of them');
   state.addHelpText(
     'after',
     examples('riverrun state ls --limit 20', 'riverrun state show s12', 'riverrun state reset s12'),
@@ -35,42 +45,41 @@ export const addState: AddCommand = (parent, done) => {
     .action(async (options: Options) => done(await list(options)));
   service(state.command('show').description('one stream').argument('<stream>'), 'show s12').action(
     async (stream: string, options: Options) => {
-      const view = await getJson<Record<string, unknown>>(base(options), `/streams/${encodeURIComponent(stream)}`);
+      const config = settings();
+      const view: object = isStored(config, options)
+        ? await showStored(await openStates(config), stream)
+        : await getJson<Record<string, unknown>>(base(options), `/streams/${encodeURIComponent(stream)}`);
       await (options.json === true
         ? printJson(view)
         : print(table(Object.entries(view).map(([k, v]) => [k, cell(k, v)]))));
       done(EXIT.ok);
     },
   );
-  service(
-    state.command('reset').description('forget what the model remembers of a stream').argument('<stream>'),
-    'reset s12',
-  ).action(async (stream: string, options: Options) => {
-    const answer = await postTicks(base(options), JSON.stringify({ stream, control: 'reset' }), 'application/json');
-    await (options.json === true ? printJson(JSON.parse(answer)) : print(`${stream} starts over`));
-    done(EXIT.ok);
-  });
+  addStateReset(state, done);
   later(state, 'export');
   later(state, 'import');
 };
 
-function service(command: Command, example: string): Command {
-  return command
-    .option('--url <url>', 'the service (default: http://127.0.0.1:3000, or as the settings say)', url)
-    .option('--json', 'print one JSON document')
-    .addHelpText('after', examples(`riverrun state ${example}`));
+/** In distributed mode no single service knows all streams: Redis does. */
+const isStored = ({ mode }: Config, { url }: { url?: string }): boolean => mode === 'distributed' && url === undefined;
+
+async function openStates(config: Config): Promise<StatePartition[]> {
+  const { kafka, redis } = await openServers(config);
+  return statePartitions(config, kafka, redis);
 }
 
-const base = (options: { url?: string }): string => options.url ?? serviceUrl(settings());
-
 async function list({ limit, cursor, json, ...options }: Options): Promise<number> {
-  const at = base(options);
+  const config = settings();
+  const stored = isStored(config, options) ? await openStates(config) : undefined;
   const streams: StreamJson[] = [];
   let next: string | null = cursor ?? null;
   do {
-    const query = new URLSearchParams({ limit: String(Math.min(PAGE, limit - streams.length)) });
-    if (next !== null) query.set('cursor', next);
-    const page: { streams: StreamJson[]; cursor: string | null } = await getJson(at, `/streams?${query.toString()}`);
+    const count = Math.min(PAGE, limit - streams.length);
+    const query = new URLSearchParams({ limit: String(count), ...(next !== null && { cursor: next }) });
+    const page: Page =
+      stored === undefined
+        ? await getJson(base(options), `/streams?${query.toString()}`)
+        : await listStored(stored, next, count);
     streams.push(...page.streams);
     next = page.cursor;
   } while (next !== null && streams.length < limit);

@@ -11,7 +11,8 @@ export class Progress {
     this.timer = setInterval(
       () => {
         const { ticks, predictions, rejected } = summary();
-        const text = `replaying: ${ticks} ticks, ${predictions} predictions, ${rejected} rejected`;
+        const answered = predictions === undefined ? '' : `, ${predictions} predictions`;
+        const text = `replaying: ${ticks} ticks${answered}, ${rejected} rejected`;
         if (tty) process.stderr.write(`\r\x1b[K${text}`);
         else note(text);
         this.shown = tty;

@@ -1,13 +1,14 @@
-/** Publishes rows over HTTP, each chunk after the answer to the one before it: the service sets the pace. */
+/** Publishes rows, each chunk after the one before it has been taken: the receiver sets the pace. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isReject, type CsvRow, type CsvTick } from '#adapters/csv/csv.types';
 import { RiverrunError } from '#domain/errors';
-import { postTicks } from '../service-client.js';
+import type { Answer, ReplayTarget } from './targets.js';
 
 export interface Summary {
   /** Records of the file that were published. */
   readonly ticks: number;
-  readonly predictions: number;
+  /** Absent where the target does not answer. */
+  readonly predictions?: number;
   /** Records that could not be read, and ticks that the service dead-lettered. */
   readonly rejected: number;
   readonly rejectedByCode: Readonly<Record<string, number>>;
@@ -20,19 +21,21 @@ const LONGEST_SLEEP_MS = 2 ** 31 - 1;
 
 export class Replay {
   private ticks = 0;
-  private predictions = 0;
+  private predictions: number | undefined;
   private readonly rejected = new Map<string, number>();
   private chunk: CsvTick[] = [];
   private readonly started = performance.now();
   private firstTs: number | undefined;
 
   constructor(
-    private readonly url: string,
+    private readonly target: ReplayTarget,
     private readonly columns: readonly string[],
     /** Recorded time passes this many times as fast; Infinity: no pace. */
     private readonly speed: number,
     private readonly onReject: (line: number, code: string, message: string) => void,
-  ) {}
+  ) {
+    if (target.answers) this.predictions = 0;
+  }
 
   async publish(batches: AsyncIterable<CsvRow[]>): Promise<void> {
     for await (const rows of batches) {
@@ -52,7 +55,7 @@ export class Replay {
     const codes = [...this.rejected].sort(([a], [b]) => (a < b ? -1 : 1));
     return {
       ticks: this.ticks,
-      predictions: this.predictions,
+      ...(this.predictions !== undefined && { predictions: this.predictions }),
       rejected: codes.reduce((sum, [, n]) => sum + n, 0),
       rejectedByCode: Object.fromEntries(codes),
       seconds: Math.round(performance.now() - this.started) / 1000,
@@ -75,25 +78,18 @@ export class Replay {
     const { chunk } = this;
     if (chunk.length === 0) return;
     this.chunk = [];
-    const body = chunk.map((tick) => `${this.toJson(tick)}\n`).join('');
-    let answers: string[];
+    let answers: readonly Answer[] | undefined;
     try {
-      answers = (await postTicks(this.url, body, 'application/x-ndjson')).trimEnd().split('\n');
+      answers = await this.target.publish(chunk.map((tick) => ({ stream: tick.stream, json: this.toJson(tick) })));
     } catch (error) {
       if (!(error instanceof RiverrunError) || this.ticks === 0) throw error;
       throw new RiverrunError(error.code, `${error.message}; published up to before line ${chunk[0].line}`, {
         cause: error,
       });
     }
-    if (answers.length !== chunk.length)
-      throw new RiverrunError(
-        'ANSWER',
-        `${this.url} gave ${answers.length} outcomes for ${chunk.length} ticks: is that a riverrun service?`,
-      );
     this.ticks += chunk.length;
-    answers.forEach((answer, i) => {
-      const { code, message } = parse(answer, this.url);
-      if (code === undefined) this.predictions += 1;
+    answers?.forEach(({ code, message }, i) => {
+      if (code === undefined) this.predictions! += 1;
       else this.reject(chunk[i].line, code, message ?? '');
     });
   }
@@ -114,14 +110,3 @@ export class Replay {
 }
 
 const orNull = (x: number): number | null => (Number.isNaN(x) ? null : x);
-
-function parse(answer: string, url: string): { code?: string; message?: string } {
-  try {
-    return JSON.parse(answer) as { code?: string; message?: string };
-  } catch {
-    throw new RiverrunError(
-      'ANSWER',
-      `${url} answered ${JSON.stringify(answer.slice(0, 60))}: is that a riverrun service?`,
-    );
-  }
-}

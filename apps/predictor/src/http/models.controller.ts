@@ -20,12 +20,28 @@ export class ModelsController {
 
   @Get()
   @ApiOperation({ summary: 'Models of the registry, and which one each pipeline serves' })
-  async list(): Promise<{ models: Omit<ModelManifest, 'vocabulary'>[]; serving: Record<string, string | null> }> {
+  async list(): Promise<{
+    models: Omit<ModelManifest, 'vocabulary'>[];
+    serving: Record<string, string | null>;
+    notices: string[];
+  }> {
     const models = await this.registry.list();
     return {
       models: models.map(({ vocabulary: _, ...manifest }) => manifest),
-      serving: Object.fromEntries(this.services.all.map((s) => [s.name, s.pipeline.model?.label ?? null])),
+      serving: Object.fromEntries(
+        await Promise.all(this.config.pipelines.map(async ({ name }) => [name, await this.servingOf(name)] as const)),
+      ),
+      // A champion that cannot be served, while the one before it goes on.
+      notices: this.services.all.flatMap(({ label, notice }) => (notice === undefined ? [] : [`${label}: ${notice}`])),
     };
+  }
+
+  /** Where none of the pipeline runs here, its champion. */
+  private async servingOf(pipeline: string): Promise<string | null> {
+    const [service] = this.services.named(pipeline);
+    if (service !== undefined) return service.pipeline.model?.label ?? null;
+    const { champion } = await this.registry.aliases(pipeline);
+    return champion === undefined ? null : modelLabel(champion);
   }
 
   @Post(':name/activate')

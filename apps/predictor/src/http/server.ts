@@ -27,14 +27,8 @@ export async function createServer(parts: AppParts, version: string, logger: Log
     next();
   });
   app.use('/ticks', express.raw({ type: () => true, limit: MAX_BODY_BYTES }));
-  app.use(
-    express.static(PUBLIC, {
-      setHeaders: (response) => {
-        response.setHeader('content-security-policy', PAGE_POLICY);
-        response.setHeader('cache-control', 'no-cache');
-      },
-    }),
-  );
+  // A trainer has no streams to show.
+  if (parts.config.role !== 'trainer') servePage(app);
   const openapi = new DocumentBuilder()
     .setTitle('riverrun')
     .setDescription('Streaming time-series prediction: publish ticks, read predictions, look at streams and models.')
@@ -45,6 +39,17 @@ export async function createServer(parts: AppParts, version: string, logger: Log
   // Answers in flight may end; idle and streaming connections must not hold a stop back.
   app.enableShutdownHooks([]);
   return app;
+}
+
+function servePage(app: NestExpressApplication): void {
+  app.use(
+    express.static(PUBLIC, {
+      setHeaders: (response) => {
+        response.setHeader('content-security-policy', PAGE_POLICY);
+        response.setHeader('cache-control', 'no-cache');
+      },
+    }),
+  );
 }
 
 /** RiverrunError LISTEN with what to do about it. */

@@ -5,7 +5,7 @@
 import { RiverrunError } from '#domain/errors';
 import type { OutcomeBatch } from '#domain/outcome';
 import type { LogPosition, SourcePosition, TickAppender, TickLog } from '#domain/ports';
-import { sliceBatch, type RecordBatch } from '#domain/record-batch';
+import { emptyBatch, sliceBatch, type RecordBatch } from '#domain/record-batch';
 import { mergeBatches } from '#domain/merge-batches';
 import { SegmentFiles, type SegmentFile, type SegmentFilesOptions } from './segment-file.js';
 import {
@@ -51,6 +51,7 @@ export class FileTickLog implements TickLog, TickAppender {
   /** Everything below may go once c has passed it, too. */
   private released = 0;
   private readonly sources = new Map<string, string>();
+  private swaps: { readonly offset: number; readonly model: string | null }[] = [];
   private letters: StoredDeadLetter[] = [];
   private letterBytes = 0;
   private readonly unread: UnreadQueue;
@@ -78,6 +79,7 @@ export class FileTickLog implements TickLog, TickAppender {
       this.sources.clear();
       this.letters = [];
       this.letterBytes = 0;
+      this.swaps = [];
       await this.files.open((file, frame) => this.visit(file, frame));
       this.isOpen = true;
       this.place(this.committed);
@@ -94,12 +96,15 @@ export class FileTickLog implements TickLog, TickAppender {
     this.wakeReader?.();
   }
 
-  async read(maxRecords: number): Promise<RecordBatch | null> {
-    while (this.isOpen && this.cursor >= this.end) await new Promise<void>((resolve) => (this.wakeReader = resolve));
+  async read(maxRecords: number, below = Infinity): Promise<RecordBatch | null> {
+    while (this.isOpen && this.cursor >= this.end && this.cursor < below)
+      await new Promise<void>((resolve) => (this.wakeReader = resolve));
     if (!this.isOpen) return null;
+    const most = Math.min(maxRecords, below - this.cursor);
+    if (most <= 0) return emptyBatch(this.fallbackTopic, 0);
     const parts: RecordBatch[] = [];
-    for (let count = 0, bytes = 0; count < maxRecords && bytes < MERGE_BYTES && this.cursor < this.end;) {
-      const part = this.take(maxRecords - count, parts[0]?.topic);
+    for (let count = 0, bytes = 0; count < most && bytes < MERGE_BYTES && this.cursor < this.end;) {
+      const part = this.take(most - count, parts[0]?.topic);
       if (part === undefined) break;
       parts.push(part);
       count += part.count;
@@ -145,6 +150,11 @@ export class FileTickLog implements TickLog, TickAppender {
   /** The newest dead letters, the newest first. */
   deadLetters(limit: number): StoredDeadLetter[] {
     return limit <= 0 ? [] : this.letters.slice(-limit).reverse();
+  }
+
+  /** Which model made the outcomes from an offset on, oldest first, as far back as the log goes; as of `open`. */
+  get modelSwaps(): readonly { readonly offset: number; readonly model: string | null }[] {
+    return this.swaps;
   }
 
   async close(): Promise<void> {
@@ -203,7 +213,9 @@ export class FileTickLog implements TickLog, TickAppender {
       const source = decodeSource(payload);
       if (source !== undefined) this.sources.set(source.source, source.position);
     } else if (kind === TickFrame.commit) {
-      const { committed, deadLetters } = decodeCommit(payload, this.fallbackTopic);
+      const { committed, model, deadLetters } = decodeCommit(payload, this.fallbackTopic);
+      if (this.swaps.length === 0 || this.swaps.at(-1)!.model !== model)
+        this.swaps.push({ offset: this.committed, model });
       this.committed = committed;
       this.keep(deadLetters);
     }

@@ -14,6 +14,8 @@ export interface CommitMetadata {
   readonly crc?: number;
   /** `name@version` of the model that made the last outcomes. */
   readonly m?: string;
+  /** Where models changed of late: the first offset with an outcome of that one. Atomic with the offset, so that a replay steps each record with its model. */
+  readonly s?: readonly (readonly [offset: number, model: string | null])[];
 }
 
 export const encodeMetadata = (metadata: CommitMetadata): string => JSON.stringify(metadata);

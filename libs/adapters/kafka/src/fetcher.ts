@@ -23,7 +23,7 @@ const RETRY_MS = 100;
 const OFFSET_OUT_OF_RANGE = 1;
 const UNKNOWN_TOPIC = 3;
 /** Unknown topic or partition, leader not available, not leader, replica not available, fenced or unknown leader epoch, offset not available. */
-const STALE_METADATA = new Set([3, 5, 6, 9, 74, 75, 78]);
+export const STALE_METADATA = new Set([3, 5, 6, 9, 74, 75, 78]);
 
 export class Fetcher {
   private readonly feeds = new Map<string, PartitionFeed>();

@@ -34,8 +34,10 @@ export interface GroupMemberOptions {
   readonly topics: readonly string[];
   readonly sessionTimeoutMs: number;
   readonly logger: Logger;
-  /** The member this instance was before it died: sent away first, so that nobody waits for it. */
+  /** The member this instance was before it died: sent away, so that nobody waits for its session's time-out. */
   readonly formerMemberId?: string | undefined;
+  /** Other connections: on its own a request waits behind a JoinGroup. */
+  readonly aside: Cluster;
 }
 
 export interface GroupMemberEvents {
@@ -51,6 +53,9 @@ export interface GroupMemberEvents {
 
 const PROTOCOL = 'riverrun-sticky';
 const RETRY_MS = { first: 100, most: 3000 };
+/** The former member goes once the new one has asked to join: a group that is empty in between would hold the join up
+ *  for `group.initial.rebalance.delay.ms` (3 s by default). */
+const FORMER_LEAVES_AFTER_MS = 200;
 
 export class GroupMember {
   private memberId = '';
@@ -60,6 +65,7 @@ export class GroupMember {
   private wake: (() => void) | undefined;
   private running: Promise<void> = Promise.resolve();
   private coordinator: Broker | undefined;
+  private renewing = false;
 
   constructor(
     private readonly cluster: Cluster,
@@ -80,16 +86,26 @@ export class GroupMember {
     if (this.memberId !== '') await this.leave(this.memberId);
   }
 
+  /** Leaves and comes back as another member: requests of this one that are still under way are void then. */
+  renew(): void {
+    this.renewing = true;
+    this.wake?.();
+  }
+
   private async run(): Promise<void> {
     const { formerMemberId } = this.options;
-    if (formerMemberId !== undefined) await this.leave(formerMemberId);
+    if (formerMemberId !== undefined) setTimeout(() => void this.sendAway(formerMemberId), FORMER_LEAVES_AFTER_MS);
     let retry = RETRY_MS.first;
     while (!this.stopped) {
       try {
         await this.join();
         retry = RETRY_MS.first;
         await this.stay();
-        if (!this.stopped) await this.events.rejoining();
+        if (this.renewing && !this.stopped) {
+          this.renewing = false;
+          await this.leave(this.memberId);
+          this.forget();
+        } else if (!this.stopped) await this.events.rejoining();
       } catch (error) {
         const type = kafkaErrorType(error);
         // Expected in a rebalance; everything else is told.
@@ -144,7 +160,7 @@ export class GroupMember {
     const interval = Math.min(1000, this.options.sessionTimeoutMs / 5);
     while (!this.stopped) {
       await this.sleep(interval);
-      if (this.stopped) return;
+      if (this.stopped || this.renewing) return;
       try {
         await this.heartbeat();
       } catch (error) {
@@ -180,9 +196,18 @@ export class GroupMember {
     return (this.coordinator ??= await this.cluster.findGroupCoordinator({ groupId: this.options.groupId }));
   }
 
-  private async leave(memberId: string): Promise<void> {
+  private leave(memberId: string): Promise<void> {
+    return this.leaveOver(() => this.find(), memberId);
+  }
+
+  private async sendAway(formerMemberId: string): Promise<void> {
+    const { aside, groupId } = this.options;
+    if (!this.stopped) await this.leaveOver(() => aside.findGroupCoordinator({ groupId }), formerMemberId);
+  }
+
+  private async leaveOver(find: () => Promise<Broker>, memberId: string): Promise<void> {
     try {
-      const coordinator = await this.find();
+      const coordinator = await find();
       await coordinator.leaveGroup({ groupId: this.options.groupId, memberId });
     } catch (error) {
       // It goes by its session's time-out, then.

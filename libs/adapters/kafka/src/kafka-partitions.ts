@@ -26,6 +26,7 @@ export interface KafkaPartitionsOptions {
   /** stock: kafkajs' own encoding and decoding of records, a way back from ours. */
   readonly codec: 'fast' | 'stock';
   readonly logger: Logger;
+  /** As `joined` told it to the process before this one, if that is dead. */
   readonly formerMemberId?: string | undefined;
   /** Told of each step passed: for fault tests. */
   readonly onStep?: OnStep | undefined;
@@ -36,6 +37,7 @@ export interface PartitionEvents extends CommitterEvents {
   assigned(log: KafkaTickLog, partitions: number): void;
   /** The log is closed by then. */
   revoked(log: KafkaTickLog): void;
+  /** Keep it for `formerMemberId`. */
   joined?(memberId: string): void;
   rebalanced?(): void;
 }
@@ -49,6 +51,8 @@ export class KafkaPartitions {
   private readonly logs = new Map<string, KafkaTickLog>();
   private readonly member: GroupMember;
   private assignment: Assignment | undefined;
+  private settled: Promise<void> = Promise.resolve();
+  private settle: () => void = () => undefined;
   private trouble: string | undefined = 'joining the consumer group';
 
   /** Connects, makes missing topics and joins the group. RiverrunError KAFKA_UNREACHABLE, KAFKA_AUTH, KAFKA_ACL, KAFKA_TOPIC. */
@@ -88,6 +92,7 @@ export class KafkaPartitions {
       const outputs = {
         predictions: topics.predictions,
         deadLetters: topics.deadLetters,
+        checkpoints: topics.checkpoints,
         deadLetterMaxBytes: prepared.deadLetterMaxBytes,
       };
       const takeover = new Takeover(data, {
@@ -97,10 +102,12 @@ export class KafkaPartitions {
         outputs: [topics.predictions, topics.deadLetters, topics.checkpoints],
         codec,
         logger,
+        onClaimUnknown: () => owner.current?.member.renew(),
         onStep: options.onStep,
       });
       const fetcher = new Fetcher(data, { codec, logger, maxBufferedBytes: BUFFER_BYTES });
-      const parts = { fetcher, takeover, sink, codec, outputs, assignment };
+      const settled = (): Promise<void> => owner.current!.settled;
+      const parts = { fetcher, takeover, sink, codec, outputs, assignment, settled };
       owner.current = new KafkaPartitions(options, events, parts, sink, { data, group });
       owner.current.member.start();
       return owner.current;
@@ -120,7 +127,7 @@ export class KafkaPartitions {
     const { app, topics, sessionTimeoutMs, logger, formerMemberId, connection } = options;
     this.member = new GroupMember(
       clusters.group,
-      { groupId: app, topics: topics.inputs, sessionTimeoutMs, logger, formerMemberId },
+      { groupId: app, topics: topics.inputs, sessionTimeoutMs, logger, formerMemberId, aside: clusters.data },
       {
         assigned: (assignment) => this.assigned(assignment),
         rejoining: () => this.rejoining(),
@@ -141,6 +148,10 @@ export class KafkaPartitions {
     if (this.sink instanceof PlainProducer) await this.sink.flush();
     else await within(FINISH_WITHIN_MS, this.sink.pause());
     await this.member.stop();
+    // Whoever still waits for a commit hears that there will be none.
+    this.assignment = undefined;
+    for (const log of this.logs.values()) log.revoke();
+    if (this.sink instanceof Committer) this.sink.resume();
     await this.parts.fetcher.close();
     await Promise.allSettled([this.clusters.data.disconnect(), this.clusters.group.disconnect()]);
   }
@@ -159,10 +170,13 @@ export class KafkaPartitions {
       else if (!continues) kept.invalidate();
     }
     if (this.sink instanceof Committer) this.sink.resume();
+    this.settle();
   }
 
   /** What is under way ends in the old generation; nothing else begins until the new one is known. */
   private async rejoining(): Promise<void> {
+    this.settle();
+    this.settled = new Promise((resolve) => (this.settle = resolve));
     if (this.sink instanceof Committer) await within(FINISH_WITHIN_MS, this.sink.pause());
     else await this.sink.flush();
   }
@@ -172,6 +186,7 @@ export class KafkaPartitions {
     this.trouble = 'the consumer group went on without this instance: joining again';
     for (const [key, log] of this.logs) this.drop(key, log);
     if (this.sink instanceof Committer) this.sink.resume();
+    this.settle();
   }
 
   private add(key: string, part: TopicPartition): void {

@@ -1,16 +1,17 @@
 /** One partition of an input topic as a TickLog: records from the fetcher, outcomes and the position c in the instance's transactions (exactly-once), or outcomes
  *  first and the position once the states have absorbed it (at-least-once). */
-import { RiverrunError } from '#domain/errors';
+import { RiverrunError, errorMessage } from '#domain/errors';
 import type { OutcomeBatch } from '#domain/outcome';
-import type { LogPosition, TickLog } from '#domain/ports';
+import type { CheckpointLog, LogPosition, ModelSwap, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
 import { partitionKey, type TopicPartition } from './assign-partitions.js';
 import { encodeMetadata, fingerprint } from './commit-metadata.js';
 import { revoked, type CommitRequest } from './committer.js';
 import type { KafkaCodec } from './codec/codec.js';
 import type { Fetcher } from './fetcher.js';
+import { KafkaCheckpoints } from './kafka-checkpoints.js';
 import type { Assignment } from './group-member.js';
-import { writeOutcomes, type OutputTopics } from './outcome-writers.js';
+import { WriterPool, writeOutcomes, type OutputTopics } from './outcome-writers.js';
 import type { PartitionFeed } from './partition-feed.js';
 import type { TakenOver, Takeover } from './takeover.js';
 
@@ -31,7 +32,12 @@ export interface KafkaTickLogParts {
   readonly codec: KafkaCodec;
   readonly outputs: OutputTopics;
   readonly assignment: () => Assignment | undefined;
+  /** Resolves once the group is not being rebalanced: between JoinGroup and SyncGroup nothing may be begun. */
+  readonly settled: () => Promise<void>;
 }
+
+/** Swaps that the offset's metadata remembers: far more than happen between two checkpoints. */
+const SWAPS_KEPT = 16;
 
 export class KafkaTickLog implements TickLog {
   private feed: PartitionFeed | undefined;
@@ -40,19 +46,38 @@ export class KafkaTickLog implements TickLog {
   /** No more reading; outcomes of what was read may still be published. */
   private closed = false;
   /** Why nothing that was read and computed counts any more: somebody else may have owned the partition meanwhile. Until the next `open`. */
-  private stale: Error | undefined;
+  private stale: RiverrunError | undefined;
   private revoked = false;
   /** The last batch whose outcomes were published, for the offset's metadata. */
-  private last: { readonly ts: number; readonly crc: number; readonly m?: string } | undefined;
+  private last: { readonly ts: number; readonly crc: number } | undefined;
+  private model: string | null = null;
+  private swaps: readonly ModelSwap[] = [];
+
+  private readonly writers: WriterPool;
+  readonly checkpoints: CheckpointLog;
 
   constructor(
     readonly source: TopicPartition,
     private readonly parts: KafkaTickLogParts,
-  ) {}
+  ) {
+    this.writers = new WriterPool(parts.codec);
+    this.checkpoints = new KafkaCheckpoints({
+      ...parts,
+      topic: parts.outputs.checkpoints,
+      source,
+      // After the outcomes that were published so far, and at their offset: a checkpoint moves nothing.
+      commit: async (records) => {
+        this.mustBeCurrent();
+        await parts.sink.commit(this.requestFor(this.committed, records));
+      },
+      edges: (part) => parts.takeover.edges(part),
+    });
+  }
 
   async open(hasStates: () => Promise<boolean> = () => Promise.resolve(false)): Promise<LogPosition> {
     if (this.revoked) throw revoked(this.source);
     this.stale = undefined;
+    await this.parts.settled();
     // Our own failed transaction must be over before its offsets are read.
     await this.parts.sink.ready();
     const assignment = this.parts.assignment();
@@ -62,23 +87,28 @@ export class KafkaTickLog implements TickLog {
     const taken = await this.parts.takeover.take(this.source, assignment, hasStates);
     this.position = taken;
     this.committed = taken.committed;
-    this.last = undefined;
-    return { start: taken.start, committed: taken.committed, end: taken.end };
+    this.last = taken.last;
+    this.model = taken.model;
+    this.swaps = taken.swaps;
+    const { start, committed, end, swaps, base } = taken;
+    return { start, committed, end, swaps, base };
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- a refusal must be a rejected promise
   async seek(offset: number): Promise<void> {
     this.mustBeCurrent();
-    const { start, end } = this.position!;
-    if (!(offset >= start && offset <= Math.max(end, this.committed)))
+    const { start } = this.position!;
+    let end = Math.max(this.position!.end, this.committed);
+    // Others write: the log may have grown since it was opened.
+    if (offset > end) ({ end } = await this.parts.takeover.edges(this.source));
+    if (!(offset >= start && offset <= end))
       throw new RiverrunError('LOG_RANGE', `offset ${offset} is outside the log's [${start}, ${end}]`);
-    if (this.feed === undefined) this.feed = this.parts.fetcher.open(this.source.topic, this.source.partition, offset);
-    else this.feed.seek(offset);
+    this.readFrom(offset);
   }
 
   async read(maxRecords: number, below?: number): Promise<RecordBatch | null> {
     if (this.closed) return null;
     this.mustBeCurrent();
+    if (this.feed === undefined) this.readFrom(this.committed);
     return this.feed!.take(maxRecords, below);
   }
 
@@ -93,15 +123,20 @@ export class KafkaTickLog implements TickLog {
         `outcomes begin at ${offsets[0]}, the log is committed up to ${this.committed}`,
       );
     const next = offsets[count - 1] + 1;
-    const { codec, outputs, sink } = this.parts;
-    this.last = { ...fingerprint(records, count - 1), ...(model !== null && { m: model }) };
+    const { outputs, sink } = this.parts;
+    this.last = fingerprint(records, count - 1);
+    if (model !== this.model) this.swaps = [...this.swaps, { offset: offsets[0], model }].slice(-SWAPS_KEPT);
+    this.model = model;
     this.committed = next;
+    const parts = writeOutcomes(outcomes, this.writers, outputs);
     try {
-      await sink.commit(this.requestFor(next, writeOutcomes(outcomes, codec, outputs)));
+      await sink.commit(this.requestFor(next, parts));
     } catch (error) {
-      // A reader that waits for more ticks must hear of it: on a quiet topic there may be none for long, and these have no outcome yet.
-      this.fail(error);
+      // Nothing more may come that would stand on this batch; and whoever waits for records hears of it.
+      this.fail(error instanceof RiverrunError ? error : new RiverrunError('KAFKA_TRANSACTION', errorMessage(error)));
       throw error;
+    } finally {
+      this.writers.giveBack(parts);
     }
   }
 
@@ -138,21 +173,34 @@ export class KafkaTickLog implements TickLog {
     return Promise.resolve();
   }
 
-  private fail(error: unknown): void {
-    if (this.revoked) return;
-    this.stale = error instanceof Error ? error : new Error(String(error));
-    this.feed?.fail(this.stale);
+  private readFrom(offset: number): void {
+    if (this.feed === undefined) this.feed = this.parts.fetcher.open(this.source.topic, this.source.partition, offset);
+    else this.feed.seek(offset);
   }
 
   private requestFor(offset: number, records: CommitRequest['records']): CommitRequest {
     const { base, partitions } = this.position!;
-    const metadata = encodeMetadata({ t: this.parts.sink.transactionalId, b: base, n: partitions, ...this.last });
+    const metadata = encodeMetadata({
+      t: this.parts.sink.transactionalId,
+      b: base,
+      n: partitions,
+      // Of the record before c only: at-least-once commits smaller offsets.
+      ...(offset === this.committed && this.last),
+      ...(this.model !== null && { m: this.model }),
+      ...(this.swaps.length > 0 && { s: this.swaps.map((swap) => [swap.offset, swap.model] as const) }),
+    });
     return {
       source: this.source,
       isValid: () => this.stale === undefined,
       records,
       offset: { ...this.source, offset, metadata },
     };
+  }
+
+  private fail(error: RiverrunError): void {
+    if (this.revoked) return;
+    this.stale ??= error;
+    this.feed?.fail(error);
   }
 
   private mustBeCurrent(): void {

@@ -2,7 +2,16 @@
  *  The hot requests (Fetch, Produce) and those that kafkajs does not know (OffsetFetch v7, TxnOffsetCommit v3, DescribeTransactions) are encoded by us and
  *  sent through its connections. That seam is not public: kafkajs is pinned, and another version is refused. */
 import { createRequire } from 'node:module';
-import kafkajs, { type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
+import { HEADROOM, type RequestBody } from './frame-request.js';
+import kafkajs, {
+  type Admin,
+  type Kafka,
+  type KafkaConfig,
+  type LogEntry,
+  type Producer,
+  type ProducerConfig,
+  type SASLOptions,
+} from 'kafkajs';
 import { RiverrunError, errorMessage } from '#domain/errors';
 import type { Logger } from '#domain/ports';
 
@@ -33,14 +42,10 @@ export interface WireRequest<T> {
   readonly apiKey: number;
   readonly apiVersion: number;
   readonly apiName: string;
-  /** Body behind the request header. */
+  /** Body behind the request header; with `headroom`, HEADROOM bytes before it are free. */
   readonly body: Buffer;
+  readonly headroom?: boolean;
   readonly decode: (payload: Buffer) => T | Promise<T>;
-}
-
-interface Encoded {
-  readonly buf: Buffer;
-  readonly buffer: Buffer;
 }
 
 interface ProtocolRequest {
@@ -48,7 +53,7 @@ interface ProtocolRequest {
     readonly apiKey: number;
     readonly apiVersion: number;
     readonly apiName: string;
-    encode(): Promise<Encoded>;
+    encode(): Promise<RequestBody>;
   };
   readonly response: { decode(payload: Buffer): Promise<unknown>; parse(data: unknown): Promise<unknown> };
   readonly logResponseError?: boolean;
@@ -58,6 +63,8 @@ export interface TopicPartitions<P> {
   readonly topic: string;
   readonly partitions: readonly P[];
 }
+
+export { kafkajs };
 
 /** The parts of kafkajs' Broker in use. */
 export interface Broker {
@@ -155,6 +162,11 @@ export class KafkaClient {
     return this.kafka.admin();
   }
 
+  /** kafkajs' own producer; ours are for outcomes. */
+  producer(config: ProducerConfig): Producer {
+    return this.kafka.producer(config);
+  }
+
   /** A set of connections of its own. */
   cluster(): Cluster {
     const key = Object.getOwnPropertySymbols(this.kafka).find((s) => s.description === 'private:Kafka:createCluster')!;
@@ -164,9 +176,13 @@ export class KafkaClient {
 }
 
 /** Sends one of our own requests. */
-export function send<T>(broker: Broker, { apiKey, apiVersion, apiName, body, decode }: WireRequest<T>): Promise<T> {
+export function send<T>(
+  broker: Broker,
+  { apiKey, apiVersion, apiName, body, headroom, decode }: WireRequest<T>,
+): Promise<T> {
+  const encoded = { buf: body, buffer: body, headroom: headroom === true ? HEADROOM : 0 };
   return broker.connectionPool.send({
-    request: { apiKey, apiVersion, apiName, encode: () => Promise.resolve({ buf: body, buffer: body }) },
+    request: { apiKey, apiVersion, apiName, encode: () => Promise.resolve(encoded) },
     response: { decode: async (payload) => decode(payload), parse: (data) => Promise.resolve(data) },
     logResponseError: false,
   }) as Promise<T>;

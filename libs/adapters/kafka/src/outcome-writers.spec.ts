@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { OutcomeKind, type OutcomeBatch } from '#domain/outcome';
 import { RecordBatchBuilder } from '#domain/record-batch';
 import type { BatchWriter, KafkaCodec } from './codec/codec.js';
-import { writeOutcomes } from './outcome-writers.js';
+import { WriterPool, writeOutcomes } from './outcome-writers.js';
 
 it('writes dead letters in the order of the log, whichever step found them', () => {
   const offsets: string[] = [];
@@ -27,6 +27,11 @@ it('writes dead letters in the order of the log, whichever step found them', () 
       [2, { code: 'LATE', message: '' }],
     ]),
   } as unknown as OutcomeBatch;
-  writeOutcomes(outcomes, codec, { predictions: 'p', deadLetters: 'd', deadLetterMaxBytes: 1 << 20 });
+  writeOutcomes(outcomes, new WriterPool(codec), {
+    predictions: 'p',
+    deadLetters: 'd',
+    checkpoints: 'c',
+    deadLetterMaxBytes: 1 << 20,
+  });
   expect(offsets).toEqual(['7', '8', '9']);
 });

@@ -6,6 +6,7 @@ import type { ProducedPartition } from './transactional-producer.js';
 export interface OutputTopics {
   readonly predictions: string;
   readonly deadLetters: string;
+  readonly checkpoints: string;
   /** max.message.bytes of the dead-letter topic. */
   readonly deadLetterMaxBytes: number;
 }
@@ -15,9 +16,29 @@ const BATCH_BYTES = 900_000;
 /** What headers and framing of a dead letter may take. */
 const OVERHEAD = 4096;
 
+/** Writers whose arenas are used again and again: fresh megabytes for every batch would be most of the work of the garbage collector. */
+export class WriterPool {
+  private readonly free: BatchWriter[] = [];
+
+  constructor(private readonly codec: KafkaCodec) {}
+
+  take(): BatchWriter {
+    return this.free.pop() ?? this.codec.createWriter();
+  }
+
+  /** Nobody looks at what they wrote any more. */
+  giveBack(parts: readonly ProducedPartition[]): void {
+    for (const { writers } of parts)
+      for (const writer of writers) {
+        writer.clear();
+        this.free.push(writer);
+      }
+  }
+}
+
 export function writeOutcomes(
   outcomes: OutcomeBatch,
-  codec: KafkaCodec,
+  pool: WriterPool,
   { predictions, deadLetters, deadLetterMaxBytes }: OutputTopics,
 ): ProducedPartition[] {
   const { records, kinds, bytes, start, end, columns } = outcomes;
@@ -26,7 +47,7 @@ export function writeOutcomes(
   let writer: BatchWriter | undefined;
   for (let i = 0; i < records.count; i++) {
     if (kinds[i] === OutcomeKind.deadLetter) continue;
-    if (writer === undefined || writer.byteLength > BATCH_BYTES) good.push((writer = codec.createWriter()));
+    if (writer === undefined || writer.byteLength > BATCH_BYTES) good.push((writer = pool.take()));
     if (records.keyStart[i] >= 0)
       writer.add(records.bytes, records.keyStart[i], records.keyEnd[i], bytes, start[i], end[i]);
     else {
@@ -38,8 +59,7 @@ export function writeOutcomes(
   // Decoding and admission add theirs one after the other: in the order of the log again.
   for (const i of [...outcomes.deadLetters.keys()].sort((a, b) => a - b)) {
     const size = Math.max(0, records.valueEnd[i] - records.valueStart[i]) + records.keyEnd[i] - records.keyStart[i];
-    if (letters === undefined || letters.byteLength + size + OVERHEAD > BATCH_BYTES)
-      bad.push((letters = codec.createWriter()));
+    if (letters === undefined || letters.byteLength + size + OVERHEAD > BATCH_BYTES) bad.push((letters = pool.take()));
     addDeadLetter(letters, outcomes, i, size + OVERHEAD > deadLetterMaxBytes);
   }
   const { partition } = records;

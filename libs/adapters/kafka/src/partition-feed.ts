@@ -1,7 +1,7 @@
 /** Records of one partition on their way from the fetcher to its reader; bounded in bytes. */
 import { RiverrunError } from '#domain/errors';
 import { mergeBatches } from '#domain/merge-batches';
-import { RecordBatchBuilder, sliceBatch, type RecordBatch } from '#domain/record-batch';
+import { emptyBatch, sliceBatch, type RecordBatch } from '#domain/record-batch';
 
 export class PartitionFeed {
   private batches: RecordBatch[] = [];
@@ -73,6 +73,8 @@ export class PartitionFeed {
       if (taken.count === 0) break;
       parts.push(taken);
       count += taken.count;
+      // Joining batches copies them: worth it for many small ones only.
+      if (count >= maxRecords / 4) maxRecords = count;
       if (taken.count < first.count) this.batches[0] = sliceBatch(first, taken.count, first.count);
       else {
         this.batches.shift();
@@ -80,7 +82,7 @@ export class PartitionFeed {
       }
     }
     this.onRoom();
-    return parts.length === 0 ? new RecordBatchBuilder().build(this.topic, this.partition, below) : mergeBatches(parts);
+    return parts.length === 0 ? emptyBatch(this.topic, this.partition) : mergeBatches(parts);
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 /** What a new owner of a partition does before it reads or writes there (docs/adr/0006): end what the former owner left open, read the committed offset once
  *  nothing is pending, check that log and offset belong together, and put its own name to the offset. */
 import { RiverrunError } from '#domain/errors';
-import type { Logger } from '#domain/ports';
+import type { Logger, ModelSwap } from '#domain/ports';
 import type { OnStep } from '#domain/step';
 import type { Assignment } from './group-member.js';
 import type { TopicPartition } from './assign-partitions.js';
@@ -20,6 +20,8 @@ export interface TakeoverOptions {
   readonly outputs: readonly string[];
   readonly codec: KafkaCodec;
   readonly logger: Logger;
+  /** A claim was sent and not answered: it may arrive any time, as long as this member's generation lasts, and would move a committed offset back. */
+  readonly onClaimUnknown: () => void;
   /** Told of each step passed: for fault tests. */
   readonly onStep?: OnStep | undefined;
 }
@@ -30,6 +32,11 @@ export interface TakenOver {
   readonly end: number;
   readonly base: number;
   readonly partitions: number;
+  /** The model that made the last outcomes, and where models changed of late. */
+  readonly model: string | null;
+  readonly swaps: readonly ModelSwap[];
+  /** The record before c, as its outcome was committed. */
+  readonly last?: { readonly ts: number; readonly crc: number };
 }
 
 const EARLIEST = -2;
@@ -49,7 +56,7 @@ export class Takeover {
   async take(part: TopicPartition, member: Assignment, hasStates: () => Promise<boolean>): Promise<TakenOver> {
     const { transactionalId, from } = this.options;
     const committed = await this.stableOffset(part);
-    const [start, end] = await Promise.all([this.edge(part, EARLIEST), this.edge(part, LATEST)]);
+    const { start, end } = await this.edges(part);
     const partitions = this.cluster.findTopicPartitionMetadata(part.topic).length;
     const before = committed.offset < 0 ? undefined : decodeMetadata(committed.metadata);
     if (before === undefined) {
@@ -62,12 +69,27 @@ export class Takeover {
       // Somebody else's offset under our group id is a place to begin at, and no more than that.
       const base = committed.offset >= 0 ? committed.offset : from === 'earliest' ? start : end;
       await this.claim(part, base, { t: transactionalId, b: base, n: partitions }, member);
-      return { start: Math.max(start, base), committed: base, end, base, partitions };
+      return { start: Math.max(start, base), committed: base, end, base, partitions, model: null, swaps: [] };
     }
     await this.check(part, committed.offset, before, { start, end, partitions });
     if (before.t !== transactionalId)
       await this.claim(part, committed.offset, { ...before, t: transactionalId }, member);
-    return { start: Math.max(start, before.b), committed: committed.offset, end, base: before.b, partitions };
+    return {
+      start: Math.max(start, before.b),
+      committed: committed.offset,
+      end,
+      base: before.b,
+      partitions,
+      model: before.m ?? null,
+      ...(before.crc !== undefined && { last: { ts: before.ts!, crc: before.crc } }),
+      swaps: (before.s ?? []).map(([offset, model]) => ({ offset, model })),
+    };
+  }
+
+  /** The first offset that can be read, and the next one to be committed to the log. */
+  async edges(part: TopicPartition): Promise<{ start: number; end: number }> {
+    const [start, end] = await Promise.all([this.edge(part, EARLIEST), this.edge(part, LATEST)]);
+    return { start, end };
   }
 
   /** The committed offset, read while no transaction has one pending. */
@@ -140,17 +162,23 @@ export class Takeover {
   ): Promise<void> {
     const { groupId } = this.options;
     const coordinator = await this.cluster.findGroupCoordinator({ groupId });
-    await coordinator.offsetCommit({
-      groupId,
-      groupGenerationId: member.generation,
-      memberId: member.memberId,
-      topics: [
-        {
-          topic: part.topic,
-          partitions: [{ partition: part.partition, offset: String(offset), metadata: encodeMetadata(metadata) }],
-        },
-      ],
-    });
+    try {
+      await coordinator.offsetCommit({
+        groupId,
+        groupGenerationId: member.generation,
+        memberId: member.memberId,
+        topics: [
+          {
+            topic: part.topic,
+            partitions: [{ partition: part.partition, offset: String(offset), metadata: encodeMetadata(metadata) }],
+          },
+        ],
+      });
+    } catch (error) {
+      // A broker's answer is a refusal; everything else leaves it open.
+      if ((error as { name?: unknown }).name !== 'KafkaJSProtocolError') this.options.onClaimUnknown();
+      throw error;
+    }
     this.options.onStep?.('after-claim');
   }
 

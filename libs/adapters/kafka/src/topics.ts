@@ -1,8 +1,8 @@
 /** Makes the topics that are missing, and refuses those that cannot do: an output needs at least the partitions of its input, because an outcome goes to the partition its tick came from. */
-import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
+import type { Admin, ITopicConfig } from 'kafkajs';
 import { RiverrunError } from '#domain/errors';
 import type { Logger } from '#domain/ports';
-import { kafkaErrorType } from './kafkajs.js';
+import { kafkaErrorType, kafkajs } from './kafkajs.js';
 
 export interface TopicNames {
   readonly inputs: readonly string[];

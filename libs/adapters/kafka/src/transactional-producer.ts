@@ -1,7 +1,8 @@
 /** One transactional id: transactions that hold records for any partitions and offsets of the consumer group (KIP-98, KIP-447).
  *
- *  Requests overlap where the protocol lets them: partitions and group are added together, records and offsets are sent together, then the end. After any
- *  error the outcome is unknown: `init` must run, which lets the coordinator finish or abort what is open, before anything is read or written again. */
+ *  Offsets go before records: they are what a stale member is refused by, and so it never leaves a record behind that readers would have to wait for
+ *  (test/model). After any error the outcome is unknown: `init` must run, which lets the coordinator finish or abort what is open, before anything is read or
+ *  written again. */
 import { RiverrunError } from '#domain/errors';
 import type { OnStep } from '#domain/step';
 import type { BatchWriter } from './codec/codec.js';
@@ -101,7 +102,6 @@ export class TransactionalProducer {
     const topics = new Map<string, number[]>();
     for (const { topic, partition } of records) topics.set(topic, [...(topics.get(topic) ?? []), partition]);
     const added = this.retrying(async () => {
-      if (topics.size === 0) return;
       await (
         await this.coordinator()
       ).addPartitionsToTxn({
@@ -112,10 +112,11 @@ export class TransactionalProducer {
     });
     const joined = this.retrying(async () => (await this.coordinator()).addOffsetsToTxn({ ...producer, groupId }));
     // Both must be over before anything fails, so that no request of ours is under way behind our back.
-    await settled([
-      added.then(() => this.produce(records, identity)).then(() => onStep?.('after-produce')),
-      joined.then(() => this.commitOffsets(offsets, member, identity)).then(() => onStep?.('after-offsets')),
-    ]);
+    await settled([added, joined]);
+    await this.commitOffsets(offsets, member, identity);
+    onStep?.('after-offsets');
+    await this.produce(records, identity);
+    onStep?.('after-produce');
     onStep?.('before-end');
     await this.retrying(async () => (await this.coordinator()).endTxn({ ...producer, transactionResult: true }));
     onStep?.('after-end');
@@ -204,6 +205,7 @@ export async function produceTo(
     apiKey: 0,
     apiVersion: 7,
     apiName: 'Produce',
+    headroom: true,
     body: encodeProduceRequest({ transactionalId, acks: -1, timeoutMs: REQUEST_TIMEOUT_MS, partitions }),
     decode: decodeProduceResponse,
   });

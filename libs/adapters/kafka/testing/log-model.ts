@@ -16,6 +16,8 @@ export interface DrawnBatch {
   readonly kind: 'plain' | 'transactional' | 'commit' | 'abort';
   readonly producer: number;
   readonly gap: number;
+  /** Before the first record, within the batch: compaction has taken the rest. */
+  readonly firstGap: number;
   readonly endGap: number;
   readonly timestamp: number;
   readonly maxTimestamp: number;
@@ -47,8 +49,9 @@ const drawnRecord: fc.Arbitrary<DrawnRecord> = fc.record({
 });
 const drawnBatch: fc.Arbitrary<DrawnBatch> = fc.record({
   kind: fc.constantFrom('plain', 'transactional', 'transactional', 'commit', 'abort'),
-  producer: fc.integer({ min: 0, max: 2 }),
+  producer: fc.integer({ min: 0, max: 1 }),
   gap,
+  firstGap: fc.oneof({ weight: 20, arbitrary: fc.constant(0) }, fc.constant(2 ** 30)),
   endGap: gap,
   timestamp: fc.oneof(fc.constant(-1), fc.integer({ min: 0, max: 2 ** 44 })),
   maxTimestamp: fc.integer({ min: 0, max: 2 ** 44 }),
@@ -58,7 +61,40 @@ const drawnBatch: fc.Arbitrary<DrawnBatch> = fc.record({
 });
 export const drawnLog: fc.Arbitrary<DrawnLog> = fc.record({
   baseOffset: fc.constantFrom(0, 5, 2 ** 31 - 3, 2 ** 32 - 3, 2 ** 40 - 3, 2 ** 52),
-  batches: fc.array(drawnBatch, { minLength: 1, maxLength: 8 }),
+  batches: fc.array(drawnBatch, { minLength: 1, maxLength: 10 }),
+});
+const SMALL_RECORD: DrawnRecord = { key: null, value: Buffer.from('v'), headers: {}, timestampDelta: 0, gap: 0 };
+/** One or two records a batch, two producers, and nothing else that would hide the order of their transactions. */
+export const drawnTransactions: fc.Arbitrary<DrawnLog> = fc.record({
+  baseOffset: fc.constant(0),
+  batches: fc.array(
+    fc.record({
+      kind: fc.constantFrom('plain', 'transactional', 'transactional', 'transactional', 'commit', 'abort'),
+      producer: fc.integer({ min: 0, max: 1 }),
+      gap: fc.constant(0),
+      firstGap: fc.constant(0),
+      endGap: fc.constant(0),
+      timestamp: fc.constant(0),
+      maxTimestamp: fc.constant(0),
+      logAppendTime: fc.constant(false),
+      compression: fc.constant('none'),
+      records: fc.integer({ min: 1, max: 2 }).map((count) => Array<DrawnRecord>(count).fill(SMALL_RECORD)),
+    }),
+    { minLength: 1, maxLength: 12 },
+  ),
+});
+/** A few records of a few bytes, so that damage hits what matters. */
+export const drawnSmallLog: fc.Arbitrary<DrawnLog> = fc.record({
+  baseOffset: fc.constantFrom(0, 300),
+  batches: fc.array(
+    drawnBatch.map((batch) => ({
+      ...batch,
+      records: batch.records
+        .slice(0, 2)
+        .map((r) => ({ ...r, key: r.key && r.key.subarray(0, 1), value: r.key, headers: {} })),
+    })),
+    { minLength: 1, maxLength: 3 },
+  ),
 });
 
 export interface Row {
@@ -68,7 +104,7 @@ export interface Row {
   readonly offset: number;
 }
 interface LogBatch {
-  readonly bytes: Buffer;
+  bytes: Buffer;
   readonly nextOffset: number;
   readonly rows: readonly Row[];
   transaction: { readonly producerId: bigint; readonly firstOffset: number; abortedAt?: number } | undefined;
@@ -76,7 +112,7 @@ interface LogBatch {
 
 const CONTROL = { abort: 0, commit: 1 } as const;
 const hex = (part: Buffer | null): string | null => part && part.toString('hex');
-const producerId = (producer: number): bigint => [1n, 2n ** 53n + 1n, 2n ** 62n][producer];
+export const producerId = (producer: number): bigint => [2n ** 53n, 2n ** 53n + 1n][producer];
 
 export class Log {
   readonly batches: LogBatch[] = [];
@@ -106,7 +142,11 @@ export class Log {
       highWatermark: this.endOffset,
       lastStableOffset: this.endOffset,
       logStartOffset: this.firstOffset,
-      abortedTransactions: [...transactions].filter(({ abortedAt }) => (abortedAt ?? -1) >= fetchOffset),
+      // A broker sends them as they ended, not as they began.
+      abortedTransactions: [...transactions]
+        .flatMap(({ abortedAt = -1, ...rest }) => (abortedAt >= fetchOffset ? { abortedAt, ...rest } : []))
+        .sort((a, b) => a.abortedAt - b.abortedAt)
+        .map(({ producerId, firstOffset }) => ({ producerId, firstOffset })),
       records: Buffer.concat(this.batches.slice(first).map(({ bytes }) => bytes)),
     };
   }
@@ -131,7 +171,7 @@ export class Log {
       open.delete(producer);
     }
 
-    let delta = -1;
+    let delta = control || drawn.records.length === 0 ? -1 : drawn.firstGap - 1;
     const records = (control ? [marker(CONTROL[kind])] : drawn.records).map((r) => ({
       ...r,
       offset: (delta += r.gap + 1),
@@ -187,12 +227,23 @@ async function encodeBatch(
   const batch = Buffer.concat([plain.subarray(0, 61), compress(plain.subarray(61))]);
   const attributes = batch.readInt16BE(21) | codec | (drawn.logAppendTime ? 8 : 0) | (control ? 32 : 0);
   batch.writeInt16BE(attributes, 21);
-  return withLengthAndChecksum(batch);
+  return withLength(batch);
 }
 
-/** Sets both to fit what the batch has become. */
-export function withLengthAndChecksum(batch: Buffer): Buffer {
+/** The batch as compaction may leave it: its header alone. */
+export function emptied(batch: Buffer): Buffer {
+  const header = Buffer.from(batch.subarray(0, 61));
+  header.writeInt32BE(0, 57);
+  return withLength(header);
+}
+
+/** The length and then the checksum that fit what the batch has become. */
+export function withLength(batch: Buffer): Buffer {
   batch.writeInt32BE(batch.length - 12, 8);
+  return withChecksum(batch);
+}
+
+export function withChecksum(batch: Buffer): Buffer {
   batch.writeUInt32BE(stockCrc32c(batch.subarray(21)), 17);
   return batch;
 }

@@ -29,6 +29,13 @@ export class MemoryStateStore implements StateStore, WindowStore {
 
   constructor(private readonly options: MemoryStateStoreOptions = {}) {}
 
+  /** Streams with a state. */
+  get size(): number {
+    let count = 0;
+    for (const { state } of this.entries.values()) if (state !== undefined) count += 1;
+    return count;
+  }
+
   open(): Promise<Watermark | undefined> {
     return Promise.resolve(this.watermark);
   }

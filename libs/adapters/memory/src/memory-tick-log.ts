@@ -3,7 +3,7 @@ import { RiverrunError } from '#domain/errors';
 import type { OutcomeBatch } from '#domain/outcome';
 import type { LogPosition, SourcePosition, TickAppender, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
-import { sliceBatch } from '#domain/record-batch';
+import { emptyBatch, sliceBatch } from '#domain/record-batch';
 
 export interface MemoryTickLogOptions {
   /** An append waits while this many records or more are unread. */
@@ -39,15 +39,16 @@ export class MemoryTickLog implements TickLog, TickAppender {
     return Promise.resolve();
   }
 
-  async read(maxRecords: number): Promise<RecordBatch | null> {
-    while (this.cursor >= this.end) {
+  async read(maxRecords: number, below = Infinity): Promise<RecordBatch | null> {
+    while (this.cursor >= this.end && this.cursor < below) {
       if (this.closed) return null;
       await new Promise<void>((resolve) => (this.wakeReader = resolve));
     }
     if (this.closed) return null;
+    if (this.cursor >= below) return emptyBatch(this.batches.at(-1)?.topic ?? '', 0);
     const batch = this.batches.find((b) => b.offsets[b.count - 1] >= this.cursor)!;
     const from = this.cursor - batch.offsets[0];
-    const slice = sliceBatch(batch, from, Math.min(batch.count, from + maxRecords));
+    const slice = sliceBatch(batch, from, Math.min(batch.count, from + Math.min(maxRecords, below - this.cursor)));
     this.cursor += slice.count;
     this.wakeAllWriters();
     return slice;

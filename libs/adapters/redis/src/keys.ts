@@ -55,3 +55,20 @@ export class ModelKeys {
     return `${this.tag}:weights:${label}`;
   }
 }
+
+/** Keys of work that several instances could do and one at a time does: `{<app>:turns}:…`. */
+export class TurnKeys {
+  /** Hash: task → turns, and when the last one ended. */
+  readonly turns: string;
+  private readonly tag: string;
+
+  constructor(app: string) {
+    this.tag = `{${safe(app)}:turns}`;
+    this.turns = `${this.tag}:done`;
+  }
+
+  /** String with a time to live, as no state has: its holder's token. Who dies without giving it back must not keep it. */
+  lease(task: string): string {
+    return `${this.tag}:lease:${task}`;
+  }
+}

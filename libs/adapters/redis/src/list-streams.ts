@@ -16,7 +16,7 @@ export async function listStreams(
   limit: number,
 ): Promise<{ ids: string[]; cursor: string | undefined }> {
   const after = cursor === undefined ? undefined : parseCursor(cursor);
-  const counts = countsOf((await client.call('HGETALL', [keys.counts])) as Buffer[]);
+  const counts = await bucketCounts(client, keys);
   const buckets = [...counts.keys()].filter((b) => b >= (after?.bucket ?? 0)).sort((a, b) => a - b);
   const found: Place[] = [];
   // One more than asked for tells whether there is a next page.
@@ -43,7 +43,8 @@ export async function listStreams(
 }
 
 /** Buckets with streams, and how many. */
-function countsOf(reply: readonly Buffer[]): Map<number, number> {
+export async function bucketCounts(client: RedisClient, keys: PartitionKeys): Promise<Map<number, number>> {
+  const reply = (await client.call('HGETALL', [keys.counts])) as Buffer[];
   const counts = new Map<number, number>();
   for (let i = 0; i < reply.length; i += 2) {
     const match = /^s(\d+)$/.exec(reply[i].toString());

@@ -106,6 +106,19 @@ export function unpackStates(reply: Buffer, entries: Int32Array, states: (Uint8A
   }
 }
 
+/** Fields and states out of a reply of changed-states. */
+export function unpackChanged(reply: Buffer): { fields: Uint8Array[]; states: Uint8Array[] } {
+  const fields: Uint8Array[] = [];
+  const states: Uint8Array[] = [];
+  for (let at = 0; at < reply.length;)
+    for (const parts of [fields, states]) {
+      const size = reply.readUInt32LE(at);
+      parts.push(new Uint8Array(reply.buffer, reply.byteOffset + at + 4, size));
+      at += 4 + size;
+    }
+  return { fields, states };
+}
+
 /** Rows out of a reply of read-windows, each put where its id was. */
 export function unpackWindows(reply: Buffer, entries: Int32Array, windows: Float64Array[]): void {
   let at = 0;

@@ -28,6 +28,7 @@ export class RedisClient {
   /** What could not be checked at the start. */
   readonly warnings: string[] = [];
   private lastError: unknown;
+  private closed = false;
   /** How long a command may take. */
   readonly commandTimeoutMs: number;
 
@@ -64,8 +65,10 @@ export class RedisClient {
   }
 
   async close(): Promise<void> {
-    if (this.redis.status === 'end') return;
-    const ended = new Promise<void>((resolve) => this.redis.once('end', () => resolve()));
+    if (this.closed) return;
+    this.closed = true;
+    // Only a connection that stands tells when it has ended.
+    const ended = this.isReady && new Promise<void>((resolve) => this.redis.once('end', () => resolve()));
     this.redis.disconnect();
     await ended;
   }
@@ -73,8 +76,8 @@ export class RedisClient {
   /** Waits for a connection. RiverrunError REDIS_UNREACHABLE when there is none in time, REDIS_AUTH at once if credentials are refused. */
   async ready(timeoutMs: number): Promise<void> {
     const { redis } = this;
+    if (this.closed) throw redisError(new Error('the client is closed'), this.address);
     if (this.isReady) return;
-    if (redis.status === 'end') throw redisError(new Error('the connection is closed'), this.address);
     await new Promise<void>((resolve, reject) => {
       const settle = (error?: unknown): void => {
         clearTimeout(timer);

@@ -22,13 +22,13 @@ export function redisError(error: unknown, address: string): RiverrunError {
     return made('REDIS_MEMORY', `Redis at ${address} is full: raise its maxmemory; nothing was written`);
   if (isReply(error) && !NOT_NOW.test(message))
     return made('REDIS_COMMAND', `Redis at ${address} refused a command: ${message}`);
-  return made('REDIS_UNREACHABLE', `Redis at ${address} cannot be reached: ${message}; it is tried again`);
+  return made('REDIS_UNREACHABLE', `Redis at ${address} cannot be reached: ${message}; see that it runs there`);
 }
 
-/** A cluster's error names the node's only as its `lastNodeError`. */
+/** A cluster's error names the node's only as its `lastNodeError`; one of several addresses of a host has a code but no message. */
 function rootMessage(error: unknown): string {
-  const { lastNodeError } = (error ?? {}) as { lastNodeError?: unknown };
-  return lastNodeError instanceof Error ? lastNodeError.message : errorMessage(error);
+  const { lastNodeError, code } = (error ?? {}) as { lastNodeError?: unknown; code?: string };
+  return (lastNodeError instanceof Error ? lastNodeError.message : errorMessage(error)) || (code ?? 'unknown error');
 }
 
 const isReply = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError';

@@ -99,6 +99,20 @@ export class RedisModelRegistry implements ModelRegistry {
     return { champion, previous };
   }
 
+  /** Puts back a model that Redis has lost, as the version it was; one that is there stays as it is. RiverrunError MODEL_INVALID. */
+  async restore({ manifest, weights }: ModelArtifact): Promise<void> {
+    validateModel(manifest, weights);
+    const { keys, client } = this;
+    const label = modelLabel(manifest);
+    if ((await this.field(keys.manifests, label)) !== undefined) return;
+    await client.call('SET', [keys.weights(label), Buffer.from(weights.slice().buffer)]);
+    await client.call('HSETNX', [keys.digests, manifest.digest, label]);
+    if (((await this.newestVersion(manifest.name)) ?? 0) < manifest.version)
+      await client.call('HSET', [keys.versions, manifest.name, String(manifest.version)]);
+    // Last: with its manifest a model is there.
+    await client.call('HSETNX', [keys.manifests, label, JSON.stringify(manifest)]);
+  }
+
   private async loadLabel(label: string): Promise<ModelArtifact> {
     const [text, bytes] = await Promise.all([
       this.field(this.keys.manifests, label),

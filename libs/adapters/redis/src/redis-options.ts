@@ -74,6 +74,7 @@ function commonOptions(options: ConnectOptions, url: RedisUrl | undefined) {
     ...(tls && { tls }),
     lazyConnect: true,
     protocol: 2 as const,
+    disableClientInfo: true,
     connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     commandTimeout: timeout,
     // A server that is silent for so long is taken for dead, and another connection is tried.

@@ -5,13 +5,21 @@
  *  crash between leaves streams ahead of W, below c: a replay from W skips what each stream has absorbed. */
 import { randomBytes } from 'node:crypto';
 import { RiverrunError } from '#domain/errors';
-import type { LoadedStates, StateChanges, StateStore, Watermark, WindowStore } from '#domain/ports';
+import type { ChangedStates, LoadedStates, StateChanges, StateStore, Watermark, WindowStore } from '#domain/ports';
 import { PartitionKeys } from './keys.js';
-import { listStreams } from './list-streams.js';
-import { packChanges, packIds, unpackStates, unpackWindows, type Chunk, type ChunkLimits } from './pack.js';
+import { bucketCounts, listStreams } from './list-streams.js';
+import {
+  packChanges,
+  packIds,
+  unpackChanged,
+  unpackStates,
+  unpackWindows,
+  type Chunk,
+  type ChunkLimits,
+} from './pack.js';
 import type { RedisClient } from './redis-client.js';
-import { COMMIT_STATES, LOAD_STATES, READ_WINDOWS } from './scripts.js';
-import { groupByBucket } from './stream-fields.js';
+import { CHANGED_STATES, COMMIT_STATES, LOAD_STATES, READ_STREAMS, READ_WINDOWS } from './scripts.js';
+import { groupByBucket, idOf } from './stream-fields.js';
 
 export interface RedisStateStoreOptions {
   readonly app: string;
@@ -19,15 +27,19 @@ export interface RedisStateStoreOptions {
   readonly partition: number;
   /** Window segments kept for a stream. */
   readonly windowSegments: number;
+  /** Streams that one script writes or reads at most. Default 2,000 and 4,000: some 20 ms. */
+  readonly streamsPerScript?: number;
 }
 
 /** Buckets of a new partition: a million streams make 4,000 a bucket, which Redis can move about. Stored, so it may change. */
 const BUCKETS = 256;
 const FORMAT = '1';
 /** What one script may do before others get their turn. */
-const COMMIT_LIMITS: ChunkLimits = { streams: 2_000, bytes: 1 << 20 };
-const LOAD_LIMITS: ChunkLimits = { streams: 4_000, bytes: 1 << 20 };
+const COMMIT_STREAMS = 2_000;
+const LOAD_STREAMS = 4_000;
 const READ_SEGMENTS = 1 << 14;
+const BYTES = 1 << 20;
+const PEEK_SEGMENTS = 1 << 9;
 
 /** What a writer must find unchanged; all '' in a fresh store. */
 interface Version {
@@ -36,6 +48,14 @@ interface Version {
   readonly commit: string;
   /** Id of a commit whose last chunk has not come. */
   readonly unfinished: string;
+}
+
+/** A stream as one script saw it. */
+export interface StoredStream {
+  /** undefined if there is none of that id (any more). */
+  readonly state: Uint8Array | undefined;
+  /** Rows of its stored segments, oldest first: row-major [n, width]. */
+  readonly rows: Float64Array;
 }
 
 const NOTHING: Version = { watermark: '', commit: '', unfinished: '' };
@@ -73,7 +93,7 @@ export class RedisStateStore implements StateStore, WindowStore {
       const reply = await this.client.run(LOAD_STATES, keys, [watermark, commit, unfinished, chunk.packed]);
       unpackStates(this.checked(reply), chunk.entries, states);
     };
-    await Promise.all(Array.from(packIds(ids, grouping, LOAD_LIMITS), load));
+    await Promise.all(Array.from(packIds(ids, grouping, this.limits(LOAD_STREAMS)), load));
     const unknown = (i: number): boolean => options?.storedOnly === true && states[i] === undefined;
     return { handles: Int32Array.from(grouping.hashes, (hash, i) => (unknown(i) ? -1 : hash >>> 1)), states };
   }
@@ -85,7 +105,10 @@ export class RedisStateStore implements StateStore, WindowStore {
     const commit = randomBytes(12).toString('base64url');
     const watermark = written(changes.next);
     let { unfinished } = version;
-    for (const chunk of packChanges(changes, groupByBucket(changes.ids, this.buckets), COMMIT_LIMITS)) {
+    let chunks = 0;
+    for (const chunk of packChanges(changes, groupByBucket(changes.ids, this.buckets), this.limits(COMMIT_STREAMS))) {
+      // Each chunk finds the claim of the one before it: a fail-over that lost one in between is seen.
+      const claim = `${commit}.${chunks++}`;
       const keys = [this.keys.watermark, this.keys.counts];
       for (const b of chunk.buckets) keys.push(this.keys.states(b), this.keys.segments(b));
       const head = [version.watermark, version.commit, unfinished, commit, chunk.last ? watermark : ''];
@@ -95,9 +118,10 @@ export class RedisStateStore implements StateStore, WindowStore {
           String(this.options.windowSegments),
           String(this.buckets),
           chunk.packed,
+          claim,
         ]),
       );
-      unfinished = commit;
+      unfinished = claim;
     }
     this.version = { watermark, commit, unfinished: '' };
   }
@@ -108,16 +132,54 @@ export class RedisStateStore implements StateStore, WindowStore {
     const { watermark, commit, unfinished } = this.version ?? NOTHING;
     const mode = this.version === undefined ? 'any' : 'exact';
     const { windowSegments } = this.options;
-    const streams = Math.max(1, Math.floor(READ_SEGMENTS / Math.max(1, windowSegments)));
+    const streams = Math.ceil(READ_SEGMENTS / Math.max(1, windowSegments));
     const windows = new Array<Float64Array>(ids.length);
     const read = async (chunk: Chunk): Promise<void> => {
       const keys = [this.keys.watermark, this.keys.counts, ...chunk.buckets.map((b) => this.keys.segments(b))];
       const args = [mode, watermark, commit, unfinished, String(windowSegments), chunk.packed];
       unpackWindows(this.checked(await this.client.run(READ_WINDOWS, keys, args)), chunk.entries, windows);
     };
-    const chunks = packIds(ids, groupByBucket(ids, this.buckets), { ...LOAD_LIMITS, streams });
+    const chunks = packIds(ids, groupByBucket(ids, this.buckets), this.limits(streams));
     await Promise.all(Array.from(chunks, read));
     return windows;
+  }
+
+  /** Bucket by bucket, some at a time: about as much as one script may do. Reads whatever is stored: every stored state has its outcome committed. */
+  async changedSince(offset: number, cursor: string | undefined): Promise<ChangedStates> {
+    const counts = await bucketCounts(this.client, this.keys);
+    const buckets = [...counts.keys()].sort((a, b) => a - b).filter((b) => b >= Number(cursor ?? 0));
+    const some: number[] = [];
+    for (let sum = 0; some.length < buckets.length && sum < COMMIT_STREAMS; sum += counts.get(some.at(-1)!)!)
+      some.push(buckets[some.length]);
+    const next = buckets.at(some.length);
+    if (some.length === 0) return { ids: [], states: [], cursor: undefined };
+    const keys = some.map((bucket) => this.keys.states(bucket));
+    const { fields, states } = unpackChanged((await this.client.run(CHANGED_STATES, keys, [String(offset)])) as Buffer);
+    return { ids: fields.map(idOf), states, cursor: next === undefined ? undefined : String(next) };
+  }
+
+  async clear(): Promise<void> {
+    const all = Array.from({ length: this.buckets }, (_, b) => [this.keys.states(b), this.keys.segments(b)]).flat();
+    await this.client.call('UNLINK', [this.keys.watermark, this.keys.counts, ...all]);
+    this.version = undefined;
+  }
+
+  /** States and stored rows as they are, for readers beside the partition's owner: whatever it writes meanwhile, each stream's state and rows belong together.
+   *  Open the store first. RiverrunError STATE_LOST. */
+  async peek(ids: readonly string[]): Promise<StoredStream[]> {
+    const states: (Uint8Array | undefined)[] = new Array<undefined>(ids.length).fill(undefined);
+    const windows = new Array<Float64Array>(ids.length);
+    const { windowSegments } = this.options;
+    const streams = Math.max(1, Math.floor(PEEK_SEGMENTS / Math.max(1, windowSegments)));
+    // One after the other: between two of them the owner's commits get their turn.
+    for (const chunk of packIds(ids, groupByBucket(ids, this.buckets), { ...this.limits(LOAD_STREAMS), streams })) {
+      const keys = [this.keys.counts];
+      for (const b of chunk.buckets) keys.push(this.keys.states(b), this.keys.segments(b));
+      const reply = await this.client.run(READ_STREAMS, keys, [String(windowSegments), chunk.packed]);
+      unpackStates(this.checked(reply), chunk.entries, states);
+      unpackWindows((reply as [number, Buffer, Buffer])[2], chunk.entries, windows);
+    }
+    return states.map((state, i) => ({ state, rows: windows[i] }));
   }
 
   /** Bucket by bucket, and within one by the field's bytes. */
@@ -174,6 +236,10 @@ export class RedisStateStore implements StateStore, WindowStore {
       `the store of ${this.name} stands at ${stored === '' ? 'no watermark' : stored}, and not where this worker left it: ` +
         'another worker has written, or Redis has lost its newest writes; recover from the log',
     );
+  }
+
+  private limits(streams: number): ChunkLimits {
+    return { streams: Math.min(streams, this.options.streamsPerScript ?? streams), bytes: BYTES };
   }
 
   private opened(): Version {

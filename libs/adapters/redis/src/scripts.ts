@@ -14,7 +14,12 @@ function script(name: string): Script {
 }
 
 export const COMMIT_STATES = script('commit-states');
+export const CHANGED_STATES = script('changed-states');
 export const LOAD_STATES = script('load-states');
 export const READ_WINDOWS = script('read-windows');
 export const PUBLISH_MODEL = script('publish-model');
 export const ACTIVATE_MODEL = script('activate-model');
+export const READ_STREAMS = script('read-streams');
+export const TAKE_TURN = script('take-turn');
+export const RENEW_TURN = script('renew-turn');
+export const END_TURN = script('end-turn');

@@ -1,4 +1,4 @@
-import { AT } from './batch-header.js';
+import { AT, type BatchHeader } from './batch-header.js';
 import type { AbortedTransaction } from './fetch-response.js';
 import { VarintReader } from './varint-reader.js';
 
@@ -38,8 +38,8 @@ export class AbortedTransactions {
   }
 }
 
-/** Whether the control batch in bytes [start, end) ends its transaction with an abort; compaction may have emptied it. */
-export function isAbortMarker(records: Buffer, start: number, end: number, count: number): boolean {
+/** Whether a control batch ends its transaction with an abort; compaction may have emptied it. */
+export function isAbortMarker(records: Buffer, { start, end, count }: BatchHeader): boolean {
   if (count === 0) return false;
   const reader = new VarintReader(records, start + AT.records, end);
   reader.int(); // length

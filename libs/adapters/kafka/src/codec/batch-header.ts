@@ -23,7 +23,7 @@ export const AT = {
 export const ATTRIBUTE = { compression: 7, logAppendTime: 8, transactional: 16, control: 32 } as const;
 
 /** The smallest record: length, attributes, two deltas, null key, null value, no headers. */
-const SMALLEST_RECORD = 7;
+export const SMALLEST_RECORD = 7;
 
 export interface BatchHeader {
   readonly start: number;
@@ -82,10 +82,6 @@ export function readBatchHeader(
     maxTimestamp: readInt64(records, start + AT.maxTimestamp),
     count,
   };
-}
-
-export function fitsRecords(count: number, bytes: number): boolean {
-  return count * SMALLEST_RECORD <= bytes;
 }
 
 const hex = (value: number): string => value.toString(16).padStart(8, '0');

@@ -53,6 +53,48 @@ describe('decompressRecords', () => {
     );
   });
 
+  const hostile: [string, number, string, RegExp][] = [
+    ['snappy, nothing', 2, '', /without a length/],
+    ['snappy, a length of six bytes', 2, '808080808001', /without a length/],
+    ['snappy, a literal past the input', 2, '050861', /literal/],
+    ['snappy, a literal past the output', 2, '01086161 61', /literal/],
+    ['snappy, a literal of 2^32 bytes', 2, '05fcffffffff61', /literal/],
+    ['snappy, a literal without its length', 2, '05f4ff', /literal cut off/],
+    ['snappy, a copy of nothing before it', 2, '0801 01', /copy/],
+    ['snappy, a copy at distance 0', 2, '05006101 00', /copy/],
+    ['snappy, a copy from before the start', 2, '05006101 02', /copy/],
+    ['snappy, a copy past the output', 2, '04006101 01', /copy/],
+    ['snappy, a copy cut off', 2, '05006103 0100', /copy cut off/],
+    ['snappy, shorter than it says', 2, '020061', /shorter/],
+    ['xerial, a block cut off', 2, '82534e41505059000000000100000001 00000005 010061', /cut off/],
+    ['xerial, a block of negative length', 2, '82534e41505059000000000100000001 ffffffff 010061', /cut off/],
+    ['lz4, no frame', 3, '00000000000000', /no lz4 frame/],
+    ['lz4, version 0', 3, '04224d18204082 00000000', /unknown version/],
+    ['lz4, a dictionary', 3, '04224d18614082 00000000', /dictionary/],
+    ['lz4, no end mark', 3, '04224d18604082 01000080 61', /cut off/],
+    ['lz4, a block past the input', 3, '04224d18604082 09000080 61 00000000', /block/],
+    ['lz4, a block larger than its kind', 3, `04224d18604082 01000180 ${'61'.repeat(65_537)} 00000000`, /block/],
+    ['lz4, a literal past the block', 3, '04224d18604082 02000000 2061 00000000', /literal/],
+    ['lz4, a match at distance 0', 3, '04224d18604082 05000000 1061000000 00000000', /match/],
+    ['lz4, a match from before the start', 3, '04224d18604082 05000000 1061020000 00000000', /match/],
+    ['lz4, a match cut off', 3, '04224d18604082 03000000 106101 00000000', /match cut off/],
+    ['lz4, a length cut off', 3, '04224d18604082 02000000 f0ff 00000000', /length cut off/],
+    [
+      'lz4, blocks larger than their kind once out',
+      3,
+      `04224d18604082 0a010000 1f610100${'ff'.repeat(261)}00 00000000`,
+      /match/,
+    ],
+    ['zstd, no frame', 4, '000000000000', /no zstd frame/],
+    ['zstd, a dictionary', 4, '28b52ffd01000000', /dictionary/],
+    ['zstd, a block cut off', 4, '28b52ffd2001 090000', /cut off/],
+  ];
+  it.each(hostile)('refuses %s', (_, codec, input, message) => {
+    const attempt = (): unknown => decompressRecords(codec, Buffer.from(input.replaceAll(' ', ''), 'hex'));
+    expect(attempt).toThrow(MalformedRecords);
+    expect(attempt).toThrow(message);
+  });
+
   it('ends on damaged, cut and random input, within the limit', () => {
     const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 5 });
     fc.assert(

@@ -71,9 +71,9 @@ export function decodeFetchResponse(payload: Buffer): FetchResponse {
   const clientSideThrottleTime = reader.int32();
   const errorCode = reader.int16();
   reader.int32(); // session id
-  const partitions = reader.array(6, () => {
+  const partitions = reader.array(() => {
     const topic = reader.string();
-    return reader.array(42, () => readPartition(reader, topic));
+    return reader.array(() => readPartition(reader, topic));
   });
   return { errorCode, clientSideThrottleTime, partitions: partitions.flat() };
 }
@@ -84,7 +84,7 @@ function readPartition(reader: ProtocolReader, topic: string): FetchedPartition 
   const highWatermark = reader.int64();
   const lastStableOffset = reader.int64();
   const logStartOffset = reader.int64();
-  const abortedTransactions = reader.array(16, () => ({
+  const abortedTransactions = reader.array(() => ({
     producerId: reader.bigInt64(),
     firstOffset: reader.int64(),
   }));

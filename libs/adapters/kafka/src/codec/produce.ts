@@ -1,3 +1,4 @@
+import { HEADROOM } from '../frame-request.js';
 import { ProtocolReader, ProtocolWriter } from './protocol-bytes.js';
 
 export interface ProduceRequest {
@@ -21,7 +22,7 @@ export interface ProducedPartition {
   readonly baseOffset: number;
 }
 
-/** Body of a Produce v7 request. */
+/** Body of a Produce v7 request, with HEADROOM free bytes before it. */
 export function encodeProduceRequest(request: ProduceRequest): Buffer {
   const topics = new Map<string, ProduceRequest['partitions'][number][]>();
   let size = 64;
@@ -31,7 +32,10 @@ export function encodeProduceRequest(request: ProduceRequest): Buffer {
     else entries.push(entry);
     size += entry.records.length + 3 * entry.topic.length + 16;
   }
-  const writer = new ProtocolWriter(size).string(request.transactionalId).int16(request.acks).int32(request.timeoutMs);
+  const writer = new ProtocolWriter(size, HEADROOM)
+    .string(request.transactionalId)
+    .int16(request.acks)
+    .int32(request.timeoutMs);
   return writer
     .array([...topics], ([topic, entries]) => {
       writer.string(topic).array(entries, ({ partition, records }) => {
@@ -44,9 +48,9 @@ export function encodeProduceRequest(request: ProduceRequest): Buffer {
 /** Body of a Produce v7 response. RiverrunError KAFKA_RESPONSE if it is cut off. */
 export function decodeProduceResponse(payload: Buffer): ProducedPartition[] {
   const reader = new ProtocolReader(payload, 'Produce');
-  const topics = reader.array(6, () => {
+  const topics = reader.array(() => {
     const topic = reader.string();
-    return reader.array(30, () => {
+    return reader.array(() => {
       const partition = reader.int32();
       const errorCode = reader.int16();
       const baseOffset = reader.int64();

@@ -44,12 +44,11 @@ export class ProtocolReader {
     const start = this.take(length);
     return this.bytes.subarray(start, start + length);
   }
-  /** An array of elements of at least `smallest` bytes; empty for null. */
-  array<T>(smallest: number, element: (reader: this) => T): T[] {
+  /** Empty for null. An element takes a byte or more, so that a false count soon meets the end. */
+  array<T>(element: () => T): T[] {
     const count = this.int32();
-    if (count * smallest > this.bytes.length - this.position) throw this.tooShort();
     const elements: T[] = [];
-    for (let i = 0; i < count; i++) elements.push(element(this));
+    for (let i = 0; i < count; i++) elements.push(element());
     return elements;
   }
 
@@ -72,10 +71,15 @@ export class ProtocolReader {
 /** Writes a request's fields in order into a buffer that grows. */
 export class ProtocolWriter {
   private bytes: Buffer;
-  private position = 0;
+  private position: number;
 
-  constructor(sizeHint: number) {
-    this.bytes = Buffer.allocUnsafe(Math.max(64, sizeHint));
+  /** `headroom`: bytes left free before what `finish` returns. */
+  constructor(
+    sizeHint: number,
+    private readonly headroom = 0,
+  ) {
+    this.bytes = Buffer.allocUnsafe(headroom + Math.max(64, sizeHint));
+    this.position = headroom;
   }
 
   int8(value: number): this {
@@ -119,7 +123,7 @@ export class ProtocolWriter {
     return this;
   }
   finish(): Buffer {
-    return this.bytes.subarray(0, this.position);
+    return this.bytes.subarray(this.headroom, this.position);
   }
 
   private take(length: number): number {

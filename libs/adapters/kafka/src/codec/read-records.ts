@@ -1,25 +1,20 @@
 import { RiverrunError } from '#domain/errors';
 import type { RecordBatch } from '#domain/record-batch';
 import { AbortedTransactions, isAbortMarker } from './aborted-transactions.js';
-import { AT, ATTRIBUTE, fitsRecords, readBatchHeader, type BatchHeader } from './batch-header.js';
+import { AT, ATTRIBUTE, readBatchHeader, SMALLEST_RECORD, type BatchHeader } from './batch-header.js';
 import { compressionUnknown, recordsCorrupt, type LogPosition } from './codec-errors.js';
 import { decompressRecords } from './compression.js';
 import type { FetchedPartition, Isolation } from './fetch-response.js';
-import { MalformedRecords, VarintReader } from './varint-reader.js';
+import { readSection, RecordColumns, type Section } from './record-columns.js';
+import { MalformedRecords } from './varint-reader.js';
 
 export interface ReadRecords {
   /** Undefined where no record is left to process. */
   readonly batch: RecordBatch | undefined;
   /** Where to fetch next: past everything understood. */
   readonly nextOffset: number;
-}
-
-/** Records to be put into columns: `count` of them in bytes [start, end). */
-interface Section {
-  bytes: Buffer;
-  start: number;
-  end: number;
-  readonly header: BatchHeader;
+  /** Where in the batch's bytes each record's headers begin, if asked for: see `readHeaders`. */
+  readonly headersAt?: Int32Array;
 }
 
 /** Once so much has been decompressed, the rest of the set is left for the next fetch. */
@@ -33,11 +28,16 @@ const DECOMPRESSED_ENOUGH = 64 * 1024 * 1024;
  * RiverrunError KAFKA_RECORDS_CORRUPT, KAFKA_COMPRESSION or KAFKA_FORMAT for what cannot be read; what comes before it
  * is returned first, and the error is thrown when a fetch begins there.
  */
-export function readRecords(fetched: FetchedPartition, fetchOffset: number, isolation: Isolation): ReadRecords {
+export function readRecords(
+  fetched: FetchedPartition,
+  fetchOffset: number,
+  isolation: Isolation,
+  withHeaders = false,
+): ReadRecords {
   const { sections, error, nextOffset } = findSections(fetched, fetchOffset, isolation);
   if (error !== undefined && nextOffset === fetchOffset) throw error;
   joinBytes(sections);
-  return readColumns(fetched, sections, fetchOffset, nextOffset);
+  return readColumns(fetched, sections, fetchOffset, nextOffset, withHeaders);
 }
 
 function findSections(
@@ -53,9 +53,9 @@ function findSections(
       : undefined;
   let nextOffset = fetchOffset;
   let logOffset = 0;
-  let decompressed = 0;
+  let unfolded = 0;
   try {
-    for (let position = 0; position < records.length && decompressed < DECOMPRESSED_ENOUGH;) {
+    for (let position = 0; position < records.length && unfolded < DECOMPRESSED_ENOUGH;) {
       const at = { topic, partition, offset: nextOffset };
       const header = readBatchHeader(records, position, logOffset, at);
       if (header === undefined) {
@@ -66,7 +66,7 @@ function findSections(
       const section = header.nextOffset <= fetchOffset ? undefined : readableSection(records, header, aborted, at);
       if (section !== undefined) {
         sections.push(section);
-        if (section.bytes !== records) decompressed += section.end;
+        if (section.bytes !== records) unfolded += section.end;
       }
       position = header.end;
       logOffset = header.nextOffset;
@@ -86,26 +86,35 @@ function readableSection(
   at: LogPosition,
 ): Section | undefined {
   const { start, end, attributes, count } = header;
-  const lastOffset = header.nextOffset - 1;
   try {
-    if (attributes & ATTRIBUTE.control) {
-      if (aborted !== undefined && isAbortMarker(records, start, end, count)) {
-        aborted.ended(records.readBigInt64BE(start + AT.producerId), lastOffset);
-      }
-      return undefined;
-    }
-    if (aborted !== undefined && attributes & ATTRIBUTE.transactional) {
-      if (aborted.has(records.readBigInt64BE(start + AT.producerId), lastOffset)) return undefined;
-    }
-    if (count === 0) return undefined;
+    if (isPassedOver(records, header, aborted) || count === 0) return undefined;
+    const whole = { bytes: records, start: start + AT.records, end, header, resumeAt: at.offset };
     const codec = attributes & ATTRIBUTE.compression;
-    if (codec === 0) return { bytes: records, start: start + AT.records, end, header };
-    const bytes = decompressRecords(codec, records.subarray(start + AT.records, end));
-    if (bytes === undefined) throw compressionUnknown(at, codec);
-    return { bytes, start: 0, end: bytes.length, header };
+    const section = codec === 0 ? whole : decompressed(whole, codec);
+    if (section === undefined) throw compressionUnknown(at, codec);
+    const length = section.end - section.start;
+    // Columns are allocated by the count, so it must be possible.
+    if (count * SMALLEST_RECORD > length) throw new MalformedRecords(`${count} records in ${length} bytes`);
+    return section;
   } catch (error) {
     throw error instanceof MalformedRecords ? recordsCorrupt(at, error.message, error.cause ?? error) : error;
   }
+}
+
+function isPassedOver(records: Buffer, header: BatchHeader, aborted: AbortedTransactions | undefined): boolean {
+  const { start, attributes } = header;
+  const isControl = (attributes & ATTRIBUTE.control) !== 0;
+  if (aborted === undefined || !(attributes & (ATTRIBUTE.control | ATTRIBUTE.transactional))) return isControl;
+  const producerId = records.readBigInt64BE(start + AT.producerId);
+  const lastOffset = header.nextOffset - 1;
+  if (!isControl) return aborted.has(producerId, lastOffset);
+  if (isAbortMarker(records, header)) aborted.ended(producerId, lastOffset);
+  return true;
+}
+
+function decompressed(section: Section, codec: number): Section | undefined {
+  const bytes = decompressRecords(codec, section.bytes.subarray(section.start, section.end));
+  return bytes && { ...section, bytes, start: 0, end: bytes.length };
 }
 
 /** Brings the sections into one buffer, unless they are in one already. */
@@ -127,108 +136,23 @@ function readColumns(
   sections: readonly Section[],
   fetchOffset: number,
   nextOffset: number,
+  withHeaders: boolean,
 ): ReadRecords {
   const { topic, partition } = fetched;
-  let capacity = 0;
-  for (const { header, start, end } of sections) {
-    if (fitsRecords(header.count, end - start)) capacity += header.count;
-  }
-  const columns = new Columns(capacity);
-  let readTo = fetchOffset;
+  const columns = new RecordColumns(
+    sections.reduce((sum, { header }) => sum + header.count, 0),
+    withHeaders,
+  );
   for (const section of sections) {
-    const { count } = columns;
+    const { bytes, resumeAt } = section;
     try {
       readSection(section, columns, fetchOffset);
     } catch (error) {
-      const at = { topic, partition, offset: Math.max(fetchOffset, section.header.baseOffset) };
-      if (readTo === fetchOffset) {
-        throw error instanceof MalformedRecords ? recordsCorrupt(at, error.message, error) : error;
-      }
-      columns.count = count;
-      return { batch: columns.batch(topic, partition, section.bytes), nextOffset: readTo };
+      if (!(error instanceof MalformedRecords)) throw error;
+      if (resumeAt === fetchOffset) throw recordsCorrupt({ topic, partition, offset: resumeAt }, error.message, error);
+      return { batch: columns.batch(topic, partition, bytes), nextOffset: resumeAt, ...columns.headers() };
     }
-    readTo = section.header.nextOffset;
   }
-  return { batch: sections.length === 0 ? undefined : columns.batch(topic, partition, sections[0].bytes), nextOffset };
-}
-
-class Columns {
-  count = 0;
-  readonly keyStart: Int32Array;
-  readonly keyEnd: Int32Array;
-  readonly valueStart: Int32Array;
-  readonly valueEnd: Int32Array;
-  readonly timestamps: Float64Array;
-  readonly offsets: Float64Array;
-
-  constructor(capacity: number) {
-    this.keyStart = new Int32Array(capacity);
-    this.keyEnd = new Int32Array(capacity);
-    this.valueStart = new Int32Array(capacity);
-    this.valueEnd = new Int32Array(capacity);
-    this.timestamps = new Float64Array(capacity);
-    this.offsets = new Float64Array(capacity);
-  }
-
-  batch(topic: string, partition: number, bytes: Uint8Array): RecordBatch | undefined {
-    const { count } = this;
-    if (count === 0) return undefined;
-    return {
-      topic,
-      partition,
-      count,
-      bytes,
-      keyStart: this.keyStart.subarray(0, count),
-      keyEnd: this.keyEnd.subarray(0, count),
-      valueStart: this.valueStart.subarray(0, count),
-      valueEnd: this.valueEnd.subarray(0, count),
-      timestamps: this.timestamps.subarray(0, count),
-      offsets: this.offsets.subarray(0, count),
-    };
-  }
-}
-
-/** The hot loop: no object and no BigInt per record. */
-function readSection(section: Section, columns: Columns, fetchOffset: number): void {
-  const { bytes, start, end, header } = section;
-  const { count, baseOffset, baseTimestamp, maxTimestamp } = header;
-  if (!fitsRecords(count, end - start)) throw new MalformedRecords(`${count} records in ${end - start} bytes`);
-  const { keyStart, keyEnd, valueStart, valueEnd, timestamps, offsets } = columns;
-  const appendTime = (header.attributes & ATTRIBUTE.logAppendTime) !== 0;
-  const lastDelta = header.nextOffset - 1 - baseOffset;
-  const reader = new VarintReader(bytes, start, end);
-  let row = columns.count;
-  let before = -1;
-  for (let i = 0; i < count; i++) {
-    const length = reader.int();
-    const recordEnd = reader.position + length;
-    if (length < 0 || recordEnd > end) throw new MalformedRecords(`a record of ${length} bytes, past the batch's end`);
-    reader.position++; // attributes: unused
-    const timestampDelta = reader.long();
-    const offsetDelta = reader.int();
-    if (offsetDelta <= before || offsetDelta > lastDelta) {
-      throw new MalformedRecords(`offset ${baseOffset + offsetDelta} out of order`);
-    }
-    before = offsetDelta;
-    const keyLength = reader.int();
-    const key = reader.position;
-    if (keyLength > 0) reader.position += keyLength;
-    const valueLength = reader.int();
-    const value = reader.position;
-    if (keyLength < -1 || valueLength < -1 || value + Math.max(0, valueLength) > recordEnd) {
-      throw new MalformedRecords(`a record whose key or value does not fit`);
-    }
-    // The headers are of no use here.
-    reader.position = recordEnd;
-    if (baseOffset + offsetDelta < fetchOffset) continue;
-    keyStart[row] = keyLength < 0 ? -1 : key;
-    keyEnd[row] = keyLength < 0 ? -1 : key + keyLength;
-    valueStart[row] = valueLength < 0 ? -1 : value;
-    valueEnd[row] = valueLength < 0 ? -1 : value + valueLength;
-    timestamps[row] = appendTime ? maxTimestamp : baseTimestamp + timestampDelta;
-    offsets[row] = baseOffset + offsetDelta;
-    row++;
-  }
-  if (reader.position !== end) throw new MalformedRecords(`${end - reader.position} bytes after the last record`);
-  columns.count = row;
+  const batch = sections.length === 0 ? undefined : columns.batch(topic, partition, sections[0].bytes);
+  return { batch, nextOffset, ...columns.headers() };
 }

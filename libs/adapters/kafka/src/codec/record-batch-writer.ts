@@ -79,10 +79,10 @@ export class RecordBatchWriter {
     this.records = 0;
   }
 
-  /** The batch with its checksum, as a copy that is the caller's; the writer is cleared. At least one record. */
+  /** The batch with its checksum, in the arena: good until the writer is used again. It is cleared. At least one record. */
   finish(fields: BatchFields): Buffer {
     if (this.records === 0) throw new Error('a record batch without records: brokers refuse it');
-    const batch = Buffer.from(this.arena.subarray(0, this.position));
+    const batch = this.arena.subarray(0, this.position);
     writeInt64(batch, 0, AT.baseOffset);
     batch.writeInt32BE(batch.length - AT.leaderEpoch, AT.length);
     batch.writeInt32BE(-1, AT.leaderEpoch);

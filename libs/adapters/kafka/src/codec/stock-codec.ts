@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { RiverrunError } from '#domain/errors';
 import { RecordBatchBuilder, type RecordBatch } from '#domain/record-batch';
-import { AT, ATTRIBUTE } from './batch-header.js';
+import { AT, ATTRIBUTE, SMALLEST_RECORD } from './batch-header.js';
 import type { BatchWriter, KafkaCodec } from './codec.types.js';
 import { compressionUnknown, formatUnknown, recordsCorrupt, type LogPosition } from './codec-errors.js';
 import { decompressRecords } from './compression.js';
@@ -94,7 +94,11 @@ async function decodeStock(bytes: Buffer, at: LogPosition): Promise<StockBatch> 
   if (kafkajs().crc32c(bytes.subarray(AT.attributes)) !== bytes.readUInt32BE(AT.crc)) {
     throw recordsCorrupt(at, 'the record batch does not match its CRC-32C');
   }
-  return kafkajs().decodeBatch(new (kafkajs().Decoder)(uncompressed(bytes, at)));
+  const plain = uncompressed(bytes, at);
+  // kafkajs allocates by the count.
+  const [count, length] = [plain.readInt32BE(AT.count), plain.length - AT.records];
+  if (count * SMALLEST_RECORD > length) throw recordsCorrupt(at, `${count} records in ${length} bytes`);
+  return kafkajs().decodeBatch(new (kafkajs().Decoder)(plain));
 }
 
 /** kafkajs knows gzip only, and further codecs would have to be registered for the whole process. */

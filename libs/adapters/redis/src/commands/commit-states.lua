@@ -15,6 +15,7 @@
   ARGV[8]  the changes, bucket by bucket, little-endian:
            u16 bucket, u16 streams, then by stream: u32 length, field, u32 length, state, u16 segments (65535: the stream goes),
            then by segment: f64 sequence, u32 length, segment
+  ARGV[9]  the claim this chunk leaves, by which the next one knows that none was lost
 
   Returns {1} done (now, or by this very commit before), {0, watermark, commit, unfinished} as they are, nothing written,
   or {2, 'watermark', streams, 'none'} states without a watermark, nothing written.
@@ -24,9 +25,8 @@ local SLICE = 2000
 
 local watermark, commit, unfinished = unpack(redis.call('HMGET', KEYS[1], 'watermark', 'commit', 'unfinished'))
 -- The reply to this commit was lost, and it is sent again.
-if commit == ARGV[4] then return {1} end
-if (watermark or '') ~= ARGV[1] or (commit or '') ~= ARGV[2]
-  or ((unfinished or '') ~= ARGV[3] and unfinished ~= ARGV[4]) then
+if commit == ARGV[4] or unfinished == ARGV[9] then return {1} end
+if (watermark or '') ~= ARGV[1] or (commit or '') ~= ARGV[2] or (unfinished or '') ~= ARGV[3] then
   return {0, watermark or '', commit or '', unfinished or ''}
 end
 if not watermark and not unfinished and redis.call('EXISTS', KEYS[2]) == 1 then
@@ -35,7 +35,7 @@ end
 
 -- A claim keeps every other writer out until the last chunk.
 if not watermark then redis.call('HSET', KEYS[1], 'format', '1', 'buckets', ARGV[7]) end
-if ARGV[5] == '' then redis.call('HSET', KEYS[1], 'unfinished', ARGV[4]) end
+if ARGV[5] == '' then redis.call('HSET', KEYS[1], 'unfinished', ARGV[9]) end
 
 local changes = ARGV[8]
 local keep = tonumber(ARGV[6])

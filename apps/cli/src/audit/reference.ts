@@ -1,0 +1,129 @@
+/** One uninterrupted pass over a partition's log, in memory: what every outcome and every state must be. */
+import { MemoryStateStore } from '#adapters/memory/memory-state-store';
+import type { Config } from '#config/config';
+import { topicNames } from '#config/connections';
+import { RiverrunError } from '#domain/errors';
+import type { ModelArtifact } from '#domain/model';
+import type { OutcomeBatch } from '#domain/outcome';
+import type { PipelineSpec } from '#domain/pipeline-spec';
+import { SEGMENT_ROWS, type LogPosition, type TickLog } from '#domain/ports';
+import type { RecordBatch } from '#domain/record-batch';
+import { DEFAULT_OPTIONS } from '#pipeline/core';
+import { Pipeline } from '#pipeline/pipeline';
+import { bytesPerStream } from '#pipeline/stream-table';
+
+/** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
+const TYPICAL_HIDDEN = 64;
+
+export interface ReferenceOptions {
+  /** Streams kept hot: memory only. */
+  readonly hotStreams: number;
+  readonly maxRecordBytes: number;
+  readonly nameTopic: boolean;
+}
+
+/** What a reference of these settings needs. */
+export const referenceOptions = (config: Config, pipeline: PipelineSpec): ReferenceOptions => ({
+  hotStreams: Math.floor(config.hotBytes / (bytesPerStream(pipeline.inputs.length) + 4 * TYPICAL_HIDDEN)),
+  maxRecordBytes: config.maxRecordBytes,
+  nameTopic: (config.mode === 'embedded' ? pipeline.topics : topicNames(config).inputs).length > 1,
+});
+
+/** The model of that label, or undefined if there is none any more. */
+export type ModelByLabel = (label: string) => Promise<ModelArtifact | undefined>;
+
+export class Reference {
+  /** As of the last `flush`. */
+  readonly states: MemoryStateStore;
+  private readonly log: HandedLog;
+  private pipeline!: Pipeline;
+
+  /** Nothing is known before offset `base`. */
+  static async start(
+    spec: PipelineSpec,
+    base: number,
+    models: ModelByLabel,
+    options: ReferenceOptions,
+  ): Promise<Reference> {
+    const reference = new Reference(spec, base, models);
+    const { log, states } = reference;
+    const none = (): Promise<never> => Promise.reject(new RiverrunError('MODEL_NOT_FOUND', 'nothing is stored yet'));
+    reference.pipeline = await Pipeline.open(spec, { log, states, windows: states }, none, {
+      ...options,
+      hotStreams: Math.max(options.hotStreams, 2 * DEFAULT_OPTIONS.maxBatch),
+      saveAfterMs: Infinity,
+    });
+    return reference;
+  }
+
+  private constructor(
+    spec: PipelineSpec,
+    base: number,
+    private readonly models: ModelByLabel,
+  ) {
+    this.log = new HandedLog(base);
+    this.states = new MemoryStateStore({ windowSegments: Math.ceil(spec.window / SEGMENT_ROWS) });
+  }
+
+  /** `name@version` that serves; null: none. */
+  get model(): string | null {
+    return this.pipeline.model?.label ?? null;
+  }
+  get modelDigest(): string | null {
+    return this.pipeline.model?.manifest.digest ?? null;
+  }
+
+  /** Serves that model from the next record on; false if it is not to be had. */
+  async swapTo(label: string): Promise<boolean> {
+    const artifact = await this.models(label);
+    if (artifact === undefined) return false;
+    await this.pipeline.swapModel(artifact);
+    return true;
+  }
+
+  /** The outcomes of the next records. */
+  async take(records: RecordBatch): Promise<OutcomeBatch> {
+    this.log.hand(records);
+    return (await this.pipeline.next())!.outcomes;
+  }
+
+  /** Brings `states` up to the last record taken. */
+  flush(): Promise<void> {
+    return this.pipeline.flush();
+  }
+
+  /** The stream's state after the last record taken. */
+  async stateOf(stream: string): Promise<Uint8Array | undefined> {
+    await this.flush();
+    return (await this.states.load([stream], { storedOnly: true })).states[0];
+  }
+}
+
+/** A log that holds the one batch it was last handed. */
+class HandedLog implements TickLog {
+  private records: RecordBatch | undefined;
+
+  constructor(private readonly base: number) {}
+
+  hand(records: RecordBatch): void {
+    this.records = records;
+  }
+  open(): Promise<LogPosition> {
+    return Promise.resolve({ start: this.base, committed: this.base, end: this.base });
+  }
+  seek(): Promise<void> {
+    return Promise.resolve();
+  }
+  read(): Promise<RecordBatch | null> {
+    return Promise.resolve(this.records ?? null);
+  }
+  publish(): Promise<void> {
+    return Promise.resolve();
+  }
+  releaseBelow(): void {
+    // Nothing is kept.
+  }
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

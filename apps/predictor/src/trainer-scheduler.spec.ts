@@ -1,0 +1,203 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { MemoryModelRegistry } from '#adapters/memory/memory-model-registry';
+import { RiverrunError } from '#domain/errors';
+import { modelLabel, type ModelManifest } from '#domain/model';
+import type { TrainResult } from '#training/train.types';
+import { gruSpec, modelOf, randomWeights } from '../../../test/support/models.js';
+import { modelNameOf } from './train-challenger.js';
+import { TrainerScheduler, type SchedulerParts, type TrainingOutcome } from './trainer-scheduler.js';
+import { OwnTurns, type TrainingSource, type TrainingTurn } from './training-source.js';
+
+const quiet = (): void => undefined;
+const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+const plan = { interval: 60_000, cell: 'gru', hidden: 4 } as const;
+const network = gruSpec(4, 2);
+const result = (mae: number, improved = mae < 0.5): TrainResult => ({
+  network,
+  weights: randomWeights(network, 1),
+  record: {
+    streams: 1,
+    rows: 500,
+    epochs: 1,
+    seed: 1,
+    seconds: 1,
+    validation: { rows: 100, mae, persistenceMae: 1 },
+  },
+  improved,
+  stopped: 'converged',
+  backend: 'cpu',
+});
+
+class Harness {
+  readonly registry = new MemoryModelRegistry();
+  readonly outcomes: TrainingOutcome[] = [];
+  /** What each attempt trained. */
+  readonly seeds: number[] = [];
+  readonly train = vi.fn<SchedulerParts['train']>((_, { seed }) => {
+    this.seeds.push(seed);
+    return Promise.resolve(result(0.4));
+  });
+  rows = 500;
+  scheduler!: TrainerScheduler;
+
+  readonly source: TrainingSource = {
+    pipeline: 'default',
+    inputs: 1,
+    served: async (): Promise<ModelManifest | undefined> => {
+      const { champion } = await this.registry.aliases('default');
+      return champion === undefined ? undefined : (await this.registry.load(champion)).manifest;
+    },
+    windows: () => Promise.resolve([new Float64Array(2 * this.rows)]),
+  };
+
+  start(changes: Partial<SchedulerParts> = {}): this {
+    this.scheduler = new TrainerScheduler({
+      registry: this.registry,
+      clock: { now: () => Date.now() },
+      turns: new OwnTurns(),
+      logger,
+      train: this.train,
+      onAttempt: (_, outcome) => this.outcomes.push(outcome),
+      ...changes,
+    });
+    this.scheduler.add(this.source, plan);
+    return this;
+  }
+
+  get status(): string {
+    const { state, detail } = this.scheduler.status('default');
+    return `${state}: ${detail}`;
+  }
+
+  async champion(): Promise<string | undefined> {
+    const { champion } = await this.registry.aliases('default');
+    return champion && modelLabel(champion);
+  }
+}
+
+const turn = (changes: Partial<TrainingTurn> = {}): TrainingTurn => ({
+  turns: 0,
+  sinceLastMs: undefined,
+  lost: new AbortController().signal,
+  end: () => Promise.resolve(),
+  ...changes,
+});
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it('waits for rows, trains, activates, and goes on ever more slowly up to the plan', async () => {
+  const harness = new Harness();
+  harness.rows = 100;
+  harness.start();
+  await vi.advanceTimersByTimeAsync(2100);
+  expect(harness.status).toBe('waiting: needs 300 more ticks');
+  harness.rows = 500;
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(harness.outcomes).toEqual(['activated']);
+  expect(await harness.champion()).toBe('default@1');
+  // 20 and 40 seconds, then a minute each.
+  await vi.advanceTimersByTimeAsync(20_000 + 40_000 + 60_000 + 60_000 + 1000);
+  expect(harness.seeds).toEqual([1, 2, 3, 4, 5]);
+  expect(await harness.champion()).toBe('default@5');
+  await harness.scheduler.stop();
+});
+
+it('does not take a challenger that is no better, and never replaces a pinned model', async () => {
+  const harness = new Harness();
+  harness.train.mockResolvedValue(result(1.2));
+  harness.start();
+  await vi.advanceTimersByTimeAsync(2100);
+  expect(harness.outcomes).toEqual(['rejected']);
+  expect(await harness.champion()).toBeUndefined();
+  const { manifest, weights } = modelOf(network, 1);
+  await harness.registry.activate('default', await harness.registry.publish({ ...manifest, name: 'own' }, weights));
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(harness.train).toHaveBeenCalledTimes(1);
+  expect(harness.status).toBe('off: own@1 is pinned');
+  await harness.scheduler.stop();
+});
+
+it('leaves the attempt to whoever has the turn, and does not repeat what was just done', async () => {
+  const harness = new Harness();
+  const take = vi.fn<SchedulerParts['turns']['take']>(() => Promise.resolve(undefined));
+  harness.start({ turns: { take } });
+  await vi.advanceTimersByTimeAsync(2100);
+  expect(harness.status).toBe('waiting: another trainer is at it');
+  const end = vi.fn<TrainingTurn['end']>(() => Promise.resolve());
+  // After three attempts the next is due a minute after the last one.
+  take.mockImplementation(() => Promise.resolve(turn({ turns: 3, sinceLastMs: 15_000, end })));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(harness.status).toBe('idle: the last training is recent');
+  expect(end).toHaveBeenLastCalledWith(false);
+  expect(harness.train).not.toHaveBeenCalled();
+  take.mockImplementation(() => Promise.resolve(turn({ turns: 3, sinceLastMs: 60_000, end })));
+  await vi.advanceTimersByTimeAsync(44_000);
+  expect(harness.train).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(harness.seeds).toEqual([4]);
+  expect(end).toHaveBeenLastCalledWith(true);
+  await harness.scheduler.stop();
+});
+
+it('abandons an attempt whose turn is lost: nothing is published', async () => {
+  const harness = new Harness();
+  const loss = new AbortController();
+  harness.train.mockImplementation((_, _request, { signal } = {}) => {
+    loss.abort();
+    expect(signal?.aborted).toBe(true);
+    return Promise.resolve(result(0.4));
+  });
+  harness.start({ turns: { take: () => Promise.resolve(turn({ lost: loss.signal })) } });
+  await vi.advanceTimersByTimeAsync(2100);
+  expect(harness.outcomes).toEqual(['abandoned']);
+  expect(harness.status).toBe('waiting: another trainer has taken over');
+  expect(await harness.registry.list()).toEqual([]);
+  await harness.scheduler.stop();
+});
+
+it('does not replace a champion that somebody activated meanwhile', async () => {
+  const harness = new Harness();
+  harness.train.mockImplementation(async () => {
+    const { manifest, weights } = modelOf(network, 1);
+    await harness.registry.activate('default', await harness.registry.publish({ ...manifest, name: 'own' }, weights));
+    return result(0.4);
+  });
+  harness.start();
+  await vi.advanceTimersByTimeAsync(2100);
+  expect(harness.outcomes).toEqual(['abandoned']);
+  expect(await harness.champion()).toBe('own@1');
+  await harness.scheduler.stop();
+});
+
+it('waits while Redis is away, and tells failures apart from that', async () => {
+  const harness = new Harness();
+  const take = vi.fn<SchedulerParts['turns']['take']>(() =>
+    Promise.reject(new RiverrunError('REDIS_UNREACHABLE', 'Redis is away')),
+  );
+  harness.start({ turns: { take } });
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(harness.status).toBe('waiting: Redis is away');
+  expect(harness.outcomes).toEqual([]);
+  take.mockImplementation(() => Promise.resolve(turn()));
+  harness.train.mockRejectedValue(new RiverrunError('TRAINING_FAILED', 'NaN everywhere'));
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(harness.outcomes).toEqual(['failed']);
+  expect(harness.status).toBe('failed: NaN everywhere');
+  await harness.scheduler.stop();
+});
+
+it('says whose training this is not', () => {
+  const { scheduler } = new Harness().start();
+  scheduler.add({ ...new Harness().source, pipeline: 'quiet' }, { ...plan, interval: null });
+  expect(scheduler.status('quiet')).toMatchObject({ state: 'off', detail: 'training is off' });
+  expect(scheduler.status('elsewhere')).toMatchObject({ state: 'off', detail: 'training is not done here' });
+});
+
+it('names models after their pipelines as far as names allow', () => {
+  expect(['default', 'Plant.A', '_-x', '...'].map(modelNameOf)).toEqual(['default', 'plant.a', 'x', 'model']);
+});
