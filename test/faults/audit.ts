@@ -72,8 +72,19 @@ export class Audit {
       .filter((label, i, all): label is string => typeof label === 'string' && label !== all[i - 1]);
   }
 
-  outcomeOf(partition: number, offset: number): ReadRecord | undefined {
-    return this.partition(partition).outcomes.get(offset)?.record;
+  labelOfLast(partition: number): string | null | undefined {
+    const { outcomes, last } = this.partition(partition);
+    return labelOf(outcomes.get(last.good));
+  }
+
+  ticksFrom(partition: number, offset: number): ReadRecord[] {
+    return this.partition(partition).ticks.filter((tick) => tick.offset >= offset);
+  }
+
+  /** By the tick's offset. */
+  outcomesFrom(partition: number, offset: number): Map<number, ReadRecord> {
+    const found = [...this.partition(partition).outcomes].filter(([source]) => source >= offset);
+    return new Map(found.map(([source, { record }]) => [source, record]));
   }
 
   /** From now on nothing at or behind `offset` of that partition may have an outcome. */

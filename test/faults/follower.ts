@@ -1,7 +1,16 @@
 /** Reads topics from their start on, for as long as it is needed and whatever becomes of the broker: stock kafkajs, committed records only. */
-import type { Batch, Consumer } from 'kafkajs';
+import kafkajs, { type Batch, type Consumer } from 'kafkajs';
+import { decompressRecords } from '#adapters/kafka/codec/compression';
 import { kafkaClient, recordOf, type ReadRecord } from '../support/kafka-clients.js';
 import { uniqueName } from '../support/servers/unique-name.js';
+
+// Stock kafkajs knows gzip only.
+const { CompressionCodecs, CompressionTypes } = kafkajs;
+for (const type of [CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD])
+  CompressionCodecs[type] = () => ({
+    compress: () => Promise.reject(new Error('reads only')),
+    decompress: (bytes: Buffer) => Promise.resolve(decompressRecords(type, bytes)),
+  });
 
 export class Follower {
   private consumer: Consumer | undefined;
