@@ -153,6 +153,7 @@ export class Distributed implements Running {
         nameTopic: spec.topics.length > 1,
         delivery: config.delivery,
         overlap: true,
+        stateTtlMs: config.stateTtl,
       },
     );
     const close = (): Promise<void> => states.close();
