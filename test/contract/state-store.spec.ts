@@ -95,14 +95,22 @@ describe.each(STORES)('state store: $name', ({ create, missing }) => {
   it('writes only if the watermark is the expected one, in all its parts', async () => {
     const store = (await subject()).value;
     await store.open();
-    const first = mark(5, 'digest');
+    const first = { ...mark(5, 'digest'), time: 1_700_000_000_000 };
     const change = { id: 'a', state: { length: 3, fill: 1 } };
     await expect(store.commit(changesOf(mark(0), first, [change]))).rejects.toMatchObject({
       code: 'WATERMARK_MISMATCH',
     });
     await store.commit(changesOf(undefined, first, [change]));
     const other = { id: 'a', state: { length: 3, fill: 9 } };
-    for (const wrong of [undefined, mark(4, 'digest'), mark(5), mark(5, 'x'), { ...first, layout: 'v2' }])
+    for (const wrong of [
+      undefined,
+      { ...first, offset: 4 },
+      { ...first, model: null },
+      { ...first, model: 'x' },
+      { ...first, layout: 'v2' },
+      { ...first, time: 1 },
+      mark(5, 'digest'),
+    ])
       await expect(store.commit(changesOf(wrong, mark(6), [other]))).rejects.toMatchObject({
         code: 'WATERMARK_MISMATCH',
       });
@@ -110,6 +118,19 @@ describe.each(STORES)('state store: $name', ({ create, missing }) => {
     expect(await store.open()).toEqual(first);
     await store.commit(changesOf(first, mark(6), [other]));
     expect((await store.load(['a'])).states[0]).toEqual(Uint8Array.of(9, 10, 11));
+  });
+
+  it('removes streams under a watermark that stays', async () => {
+    const store = (await subject()).value;
+    await store.open();
+    const state = { length: 1, fill: 5 };
+    const both = ['a', 'b'].map((id) => ({ id, state }));
+    await store.commit(changesOf(undefined, mark(1), both));
+    const { handles } = await store.load(['b']);
+    await store.commit(changesOf(mark(1), mark(1), [{ id: 'b', state: null, handle: handles[0] }]));
+    expect(await store.open()).toEqual(mark(1));
+    expect(await listed(store, 10)).toEqual(['a']);
+    await store.commit(changesOf(mark(1), mark(2), [{ id: 'a', state }]));
   });
 
   it('keeps handles apart and stable', async () => {

@@ -191,6 +191,7 @@ export class Distributed implements Running {
         delivery: config.delivery,
         overlap: true,
         onStep: this.onStep,
+        stateTtlMs: config.stateTtl,
       },
     );
     const close = (): Promise<void> => states.close();

@@ -41,6 +41,7 @@ export async function openEmbedded(config: Config, logger: Logger, observer: Ser
         maxBatch: config.maxBatch,
         maxRecordBytes: config.maxRecordBytes,
         nameTopic: spec.topics.length > 1,
+        stateTtlMs: config.stateTtl,
       },
     );
     const service = new PipelineService(pipeline, log, registry, logger, () => states.close(), log);

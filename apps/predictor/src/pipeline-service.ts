@@ -22,6 +22,8 @@ const RETRY_MS = { first: 50, most: 1000 };
 const CALM_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 30_000;
 const SAVE_CHECK_MS = 100;
+/** A page of the store at a time: expired streams cost room, not results. */
+const EXPIRY_MS = 1000;
 const DRAIN_MS = 3000;
 
 export class PipelineService {
@@ -29,6 +31,7 @@ export class PipelineService {
   private readonly listeners = new Set<OutcomeListener>();
   private running: Promise<void> | undefined;
   private saveTimer: NodeJS.Timeout | undefined;
+  private expiryTimer: NodeJS.Timeout | undefined;
   private stopping = false;
   /** Why ticks do not move at present; and why states cannot be saved. */
   private stuck: Trouble | undefined;
@@ -87,6 +90,15 @@ export class PipelineService {
           },
         );
     }, SAVE_CHECK_MS);
+    let expiring = false;
+    this.expiryTimer = setInterval(() => {
+      if (expiring || this.problem !== undefined) return;
+      expiring = true;
+      this.pipeline
+        .expireStored()
+        .catch((error: unknown) => this.logger.debug('removing expired streams failed', { error: errorMessage(error) }))
+        .finally(() => (expiring = false));
+    }, EXPIRY_MS);
   }
 
   /** Appends ticks and waits for their outcomes. */
@@ -128,6 +140,7 @@ export class PipelineService {
   async stop(): Promise<void> {
     this.stopping = true;
     clearInterval(this.saveTimer);
+    clearInterval(this.expiryTimer);
     for (
       let waited = 0;
       waited < DRAIN_MS && this.submissions?.idle === false && this.problem === undefined;
@@ -152,6 +165,7 @@ export class PipelineService {
   async abandon(): Promise<void> {
     this.stopping = true;
     clearInterval(this.saveTimer);
+    clearInterval(this.expiryTimer);
     await this.running;
     await this.closePorts();
   }

@@ -26,6 +26,8 @@ export const settingsShape = {
   delivery: kinds.choice('exactly-once', 'at-least-once').default('exactly-once'),
   from: kinds.choice('earliest', 'latest').default('latest'),
   sessionTimeout: kinds.duration(1_000, 1_800_000).default(6_000),
+  // No timer: it may be longer than one can be.
+  stateTtl: kinds.durationOrOff(1_000, 3_650 * 86_400_000).default(null),
   maxBatch: kinds.integer(1, 1_000_000).default(4_096),
   maxBatchWait: kinds.duration(0, 60_000).default(10),
   maxRecordBytes: kinds.bytes(1_024, 64 * 1024 ** 2).default(1024 ** 2),
@@ -89,6 +91,7 @@ export const DURATIONS: ReadonlySet<string> = new Set<Key>([
   'sessionTimeout',
   'maxBatchWait',
   'checkpointInterval',
+  'stateTtl',
   'retrainInterval',
 ]);
 export const SIZES: ReadonlySet<string> = new Set<Key>(['maxRecordBytes', 'hotBytes']);

@@ -76,10 +76,10 @@ export const duration = (least: number, most = LONGEST): z.ZodType<number> =>
   );
 
 /** A duration, or null for `off`. */
-export const durationOrOff = (least: number): z.ZodType<number | null> =>
+export const durationOrOff = (least: number, most = LONGEST): z.ZodType<number | null> =>
   kind<number | null>(
-    (text) => (OFF.has(text.toLowerCase()) ? null : within(parseDuration(text) ?? NaN, least, LONGEST)),
-    `off or a duration from ${formatDuration(least)} to ${formatDuration(LONGEST)}, such as 15m`,
+    (text) => (OFF.has(text.toLowerCase()) ? null : within(parseDuration(text) ?? NaN, least, most)),
+    `off or a duration from ${formatDuration(least)} to ${formatDuration(most)}, such as 15m`,
   );
 
 /** Powers of 1024, as Kafka and Redis count them. */

@@ -85,6 +85,8 @@ export interface Watermark {
   readonly model: string | null;
   /** Says how stored states are laid out; another layout is refused. */
   readonly layout: string;
+  /** The partition's time, ms: the largest ts of its ticks before `offset`. Absent where states do not expire, or before the first tick. */
+  readonly time?: number | undefined;
 }
 
 /** States of one partition's streams, moved forward by compare-and-set on the watermark. */

@@ -2,6 +2,7 @@
 import type { RecordBatch } from '#domain/record-batch';
 import type { PipelineCore } from './core.js';
 import { RowKind, type DecodedBatch } from './decode.js';
+import { MOST_AHEAD_MS } from './expiry.js';
 import { Field, FIELDS_PER_INPUT } from './stream-table.js';
 
 /** Weight of a new distance between ticks in a stream's typical spacing. */
@@ -13,11 +14,28 @@ export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBa
   const { inputs, values } = batch;
   const tokens = core.model?.vocabulary !== undefined;
   const spacing = new Float64Array(batch.count);
+  const ttl = core.options.stateTtlMs;
+  let { time } = core;
   for (let i = 0; i < batch.count; i++) {
     const slot = batch.slot[i];
     if (slot < 0 || batch.kind[i] === RowKind.deadLetter) continue;
     const base = slot * fields;
     const offset = records.offsets[i];
+    const before = time;
+    if (ttl !== null && batch.kind[i] === RowKind.tick) {
+      const written = records.timestamps[i];
+      // 0 and less: the producer gave none.
+      if (written > 0 && batch.ts[i] > written + MOST_AHEAD_MS) {
+        batch.reject(
+          i,
+          'TIMESTAMP',
+          `ts ${batch.ts[i]} is more than a day after the record's own timestamp, ${written}`,
+        );
+        continue;
+      }
+      // With each tick, whatever becomes of it: then a replay that passes over those it has absorbed comes to the same time.
+      if (batch.ts[i] > time) time = batch.ts[i];
+    }
     if (offset <= meta[base + Field.offset]) {
       batch.kind[i] = RowKind.absorbed;
       continue;
@@ -29,7 +47,12 @@ export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBa
       continue;
     }
     const ts = batch.ts[i];
-    const last = meta[base + Field.ts];
+    let last = meta[base + Field.ts];
+    if (ttl !== null && last + ttl < before) {
+      core.table.forgetTime(slot);
+      last = NaN;
+      (batch.startsOver ??= new Uint8Array(batch.count))[i] = 1;
+    }
     if (!tokens && ts <= last) {
       if (ts < last) {
         batch.reject(i, 'LATE', `ts ${ts} is before the stream's last tick, ${last}`);
@@ -57,6 +80,7 @@ export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBa
     spacing[i] = meta[base + Field.spacing]!;
     core.markDirty(slot);
   }
+  core.time = time;
   return spacing;
 }
 

@@ -8,19 +8,22 @@ import type { ModelArtifact, ModelManifest } from '#domain/model';
 import { digestOf, validateModel } from '#domain/model-digest';
 import type { CheckpointEntry, CheckpointLog, LogPosition, Watermark } from '#domain/ports';
 import type { PipelineCore } from './core.js';
-import { layoutId } from './state-codec.js';
+import { layoutId, storedTime } from './state-codec.js';
 
 const MARK = 'w';
 const STATE = 's/';
 const MODEL = 'm/';
 /** A record of the topic holds at most about a megabyte. */
 const MODEL_PART_BYTES = 700_000;
+const REMOVED_AT_A_TIME = 1000;
 
 interface Mark {
   readonly offset: number;
   /** Digest. */
   readonly model: string | null;
   readonly layout: string;
+  /** The partition's time, see expiry.ts. */
+  readonly time?: number | undefined;
 }
 
 export class Checkpointer {
@@ -36,6 +39,13 @@ export class Checkpointer {
     const mark = core.watermark;
     if (mark === undefined || mark.offset === this.since) return false;
     const served = core.model;
+    // First: one that has come back since is copied below.
+    const removed = [...(core.removed ?? [])];
+    core.removed = new Set();
+    for (let at = 0; at < removed.length; at += REMOVED_AT_A_TIME)
+      await checkpoints.write(
+        removed.slice(at, at + REMOVED_AT_A_TIME).map((id) => ({ key: STATE + id, value: null })),
+      );
     for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
       const page = await core.ports.states.changedSince!(this.since, cursor);
       cursor = page.cursor;
@@ -47,8 +57,8 @@ export class Checkpointer {
         await checkpoints.write([entry]);
       this.models.add(served.manifest.digest);
     }
-    const { offset, model, layout }: Mark = mark;
-    await checkpoints.write([{ key: MARK, value: utf8(JSON.stringify({ offset, model, layout })) }]);
+    const { offset, model, layout, time }: Mark = mark;
+    await checkpoints.write([{ key: MARK, value: utf8(JSON.stringify({ offset, model, layout, time })) }]);
     this.since = offset;
     return true;
   }
@@ -81,6 +91,10 @@ export async function restore(core: PipelineCore, position: LogPosition): Promis
   for (const artifact of modelsOf(parts)) await models?.restore(artifact);
   await states.clear!();
   await states.open();
+  const { stateTtlMs } = core.options;
+  const time = mark?.time;
+  if (stateTtlMs !== null && time !== undefined)
+    for (const [id, copy] of copies) if (storedTime(copy) + stateTtlMs < time) copies.delete(id);
   const ids = [...copies.keys()];
   const start = new Int32Array(ids.length);
   const end = new Int32Array(ids.length);
@@ -93,7 +107,12 @@ export async function restore(core: PipelineCore, position: LogPosition): Promis
     end[i] = at += copy.length;
   });
   const none = new Float64Array(0);
-  const next = { offset: from, model: mark?.model ?? null, layout: mark?.layout ?? layoutId(core.spec.inputs) };
+  const next: Watermark = {
+    offset: from,
+    model: mark?.model ?? null,
+    layout: mark?.layout ?? layoutId(core.spec.inputs),
+    ...(time !== undefined && { time }),
+  };
   await states.commit({
     expected: undefined,
     next,

@@ -23,6 +23,8 @@ export interface PipelineOptions {
   readonly delivery: 'exactly-once' | 'at-least-once';
   /** The next batch is computed while the one before is being committed: for logs whose commit takes a while. */
   readonly overlap: boolean;
+  /** A stream whose last tick is further than this, in ms, behind the partition's time starts over; null: never. See expiry.ts. */
+  readonly stateTtlMs: number | null;
   /** Use the fast reading of known record shapes; off only to hold both readings against each other. */
   readonly fastDecode: boolean;
   /** Told of each step passed: for fault tests. */
@@ -38,6 +40,7 @@ export const DEFAULT_OPTIONS: PipelineOptions = {
   nameTopic: false,
   delivery: 'exactly-once',
   overlap: false,
+  stateTtlMs: null,
   fastDecode: true,
 };
 
@@ -57,6 +60,12 @@ export class PipelineCore {
   watermark: Watermark | undefined;
   /** The next offset memory has not absorbed. */
   position = 0;
+  /** The largest ts of the partition's ticks so far, ms; -Infinity before the first. Stands still where states do not expire. */
+  time = -Infinity;
+  /** Where in the table the search for expired streams goes on. */
+  expiryHand = 0;
+  /** Streams removed since the last checkpoint, once there has been one. */
+  removed: Set<string> | undefined;
   /** Scratch by slot, all zeros between uses. */
   readonly seen: Int32Array;
   /** Slots ahead of the store. */

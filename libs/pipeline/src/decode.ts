@@ -24,6 +24,8 @@ export class DecodedBatch {
   /** [count, inputs]; the same with the last known value in place of a missing one; made by `admit` */
   readonly features: Float64Array;
   readonly deadLetters = new Map<number, DeadLetter>();
+  /** 1 where a tick is the first after its stream has expired; absent while there is none. Made by `admit`. */
+  startsOver: Uint8Array | undefined;
   /** Streams not in the table: id -> its records. */
   readonly cold = new Map<string, number[]>();
   /** Ids of dead letters whose stream could be read. */

@@ -7,11 +7,12 @@ import { DEFAULT_OPTIONS, PipelineCore, type PipelineOptions, type PipelinePorts
 import { checkFit, createModelSlot, type ModelSlot } from './model-slot.js';
 import { Checkpointer, restore } from './checkpoint.js';
 import { processBatch, type BatchOptions, type BatchResult } from './process-batch.js';
-import { save, saveIsDue } from './save.js';
+import { save, saveDue } from './save.js';
 import { layoutId, readState } from './state-codec.js';
 import { toStreamUnits } from './features.js';
 import { bytesPerStream, Field, scaleIndex } from './stream-table.js';
 import { viewOf, type StreamView } from './stream-view.js';
+import { isExpired, StoredExpiry } from './expiry.js';
 import { readWindows, replay, windowOf } from './warm-up.js';
 
 export interface TraceRow {
@@ -42,12 +43,14 @@ export class Pipeline {
   /** The store has lost a part of what it had: it is filled anew from the checkpoint. */
   private lost = false;
   private readonly checkpointer: Checkpointer;
+  private readonly storedExpiry: StoredExpiry;
 
   private constructor(
     private readonly core: PipelineCore,
     private readonly findModel: FindModel,
   ) {
     this.checkpointer = new Checkpointer(core);
+    this.storedExpiry = new StoredExpiry(core);
   }
 
   /** Opens log and store and brings memory to the log's committed position c: states as of W, then [W, c) replayed with outputs suppressed.
@@ -118,7 +121,9 @@ export class Pipeline {
       const { offset, model } = core.watermark;
       await this.useModel(model);
       core.position = offset;
+      core.time = core.watermark.time ?? -Infinity;
       this.checkpointer.reset();
+      this.storedExpiry.reset();
       await log.seek(offset);
       await this.replayTo(position);
       this.broken = false;
@@ -145,6 +150,7 @@ export class Pipeline {
         );
       core.watermark = undefined;
       core.model = undefined;
+      core.time = -Infinity;
       core.position = position.committed;
       await save(core);
       return core.watermark!;
@@ -235,9 +241,12 @@ export class Pipeline {
 
   /** Writes what is due; called now and then so that a quiet log still reaches W = c. */
   saveIfDue(): Promise<void> {
-    return this.serially(async () => {
-      if (saveIsDue(this.core)) await save(this.core);
-    });
+    return this.serially(() => saveDue(this.core));
+  }
+
+  /** Removes what has expired from a page of the store; call it now and then. */
+  expireStored(): Promise<void> {
+    return this.core.options.stateTtlMs === null ? Promise.resolve() : this.serially(() => this.storedExpiry.page());
   }
 
   /** Writes everything. The ports stay open. */
@@ -342,8 +351,14 @@ export class Pipeline {
     }
   }
 
-  /** The stream's slot, loaded if it is cold; -1 if there is no such stream. */
+  /** The stream's slot, loaded if it is cold; -1 if there is no such stream, or none any more. */
   private async slotOf(id: string): Promise<number> {
+    const slot = await this.load(id);
+    const { table } = this.core;
+    return slot >= 0 && isExpired(this.core, table.meta[slot * table.fields + Field.ts]) ? -1 : slot;
+  }
+
+  private async load(id: string): Promise<number> {
     const { core } = this;
     const slot = core.table.find(id);
     if (slot >= 0) return slot;

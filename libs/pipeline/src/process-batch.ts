@@ -6,7 +6,7 @@ import type { PipelineCore } from './core.js';
 import { decodeBatch, RowKind, type DecodedBatch } from './decode.js';
 import { OutcomeWriter } from './encode.js';
 import { loadColdStreams } from './load-cold.js';
-import { save, saveIsDue } from './save.js';
+import { saveDue } from './save.js';
 import { stepWaves, type SteppedBatch } from './step-waves.js';
 import { Source } from './stream-table.js';
 import { loadWindowsToWarmUp } from './warm-up.js';
@@ -72,7 +72,7 @@ export async function processBatch(
   else await core.published;
   clock();
   // 5. move the store's watermark, with the states and windows changed since; several batches may share one such write
-  if (saveIsDue(core)) await save(core);
+  await saveDue(core);
   return { ...committed, saveSeconds: clock() };
 }
 

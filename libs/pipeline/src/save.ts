@@ -2,20 +2,32 @@
  *  I3: W <= c, because this runs after publish. I4: every stream's stored offset is at or after its last record below W, because all dirty streams go along. */
 import type { StateChanges, Watermark } from '#domain/ports';
 import type { PipelineCore } from './core.js';
+import { expiredHot } from './expiry.js';
 import { layoutId } from './state-codec.js';
 
-export function saveIsDue(core: PipelineCore): boolean {
+function saveIsDue(core: PipelineCore): boolean {
   const lag = core.position - (core.watermark?.offset ?? 0);
   if (lag === 0) return false;
   return lag >= core.options.saveAfterRecords || performance.now() - core.lastSave >= core.options.saveAfterMs;
 }
 
-/** Writes everything dirty and sets W to the position memory has reached; with `model` also the model from which the next tick is stepped. */
-export async function save(core: PipelineCore, model = core.model?.manifest.digest ?? null): Promise<void> {
+/** Writes what is due, and removes some of what has expired. Not within a batch. */
+export async function saveDue(core: PipelineCore): Promise<void> {
+  if (saveIsDue(core)) await save(core, undefined, expiredHot(core));
+}
+
+/** Writes everything dirty and sets W to the position memory has reached; with `model` also the model from which the next tick is stepped. The clean streams in
+ *  the slots `expired` are removed. */
+export async function save(
+  core: PipelineCore,
+  model = core.model?.manifest.digest ?? null,
+  expired: readonly number[] = [],
+): Promise<void> {
   const { table, windowBuffer, stateWriter } = core;
   // I3: what is stored has its outcome committed. If that failed, this throws, and nothing is written until the pipeline has recovered.
   await core.published;
-  const next: Watermark = { offset: core.position, model, layout: layoutId(core.spec.inputs) };
+  const time = Number.isFinite(core.time) ? { time: core.time } : {};
+  const next: Watermark = { offset: core.position, model, layout: layoutId(core.spec.inputs), ...time };
   core.lastSave = performance.now();
   if (
     core.watermark !== undefined &&
@@ -27,10 +39,11 @@ export async function save(core: PipelineCore, model = core.model?.manifest.dige
   stateWriter.clear();
   // In the order of slots, which is the order streams first came in: neighbours in memory, and in the store.
   const slots = Int32Array.from(core.dirty).sort();
-  const start = new Int32Array(slots.length);
-  const end = new Int32Array(slots.length);
-  const handles = new Int32Array(slots.length);
-  const ids: string[] = new Array<string>(slots.length);
+  const count = slots.length + expired.length;
+  const start = new Int32Array(count).fill(-1);
+  const end = new Int32Array(count).fill(-1);
+  const handles = new Int32Array(count);
+  const ids: string[] = new Array<string>(count);
   for (let k = 0; k < slots.length; k++) {
     const slot = slots[k];
     start[k] = stateWriter.write(table, slot, core.model);
@@ -39,6 +52,10 @@ export async function save(core: PipelineCore, model = core.model?.manifest.dige
     ids[k] = table.ids[slot]!;
     core.seen[slot] = k;
   }
+  expired.forEach((slot, k) => {
+    handles[slots.length + k] = table.handle[slot]!;
+    ids[slots.length + k] = table.ids[slot]!;
+  });
   const owner = Int32Array.from(windowBuffer.slots, (slot) => core.seen[slot]);
   for (const slot of slots) core.seen[slot] = 0;
   const changes: StateChanges = {
@@ -65,4 +82,8 @@ export async function save(core: PipelineCore, model = core.model?.manifest.dige
   windowBuffer.clear();
   for (const slot of slots) table.dirty[slot] = 0;
   core.dirty.length = 0;
+  for (const slot of expired) {
+    core.removed?.add(table.ids[slot]);
+    table.remove(slot);
+  }
 }

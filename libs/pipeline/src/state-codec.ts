@@ -85,6 +85,10 @@ export class StateWriter {
   }
 }
 
+/** ts of a stored stream's last tick, ms; NaN before the first. */
+export const storedTime = (bytes: Uint8Array): number =>
+  new DataView(bytes.buffer, bytes.byteOffset).getFloat64(HEADER_BYTES + 8 * Field.ts, true);
+
 /** Reads stored bytes into the stream's slot. A hidden state of another model is left out: the stream is warmed up anew from its window. */
 export function readState(bytes: Uint8Array, table: StreamTable, slot: number, model: ModelSlot | undefined): void {
   const { fields, meta, tail, tailStride } = table;

@@ -91,6 +91,8 @@ function stepWave(
   const { table, model, windowBuffer } = core;
   const { meta, fields } = table;
   const { inputs, values, features } = batch;
+  if (batch.startsOver !== undefined)
+    for (let w = from; w < to; w++) if (batch.startsOver[order[w]] === 1) startOver(core, batch.slot[order[w]]);
   if (model !== undefined) warmUpWave(core, model, batch, order, from, to, windows);
   const standard = model?.manifest.scaler === 'standard';
   let n = 0;
@@ -98,8 +100,7 @@ function stepWave(
     const i = order[w];
     const slot = batch.slot[i];
     if (batch.kind[i] === RowKind.control) {
-      table.forgetForecast(slot);
-      if (model !== undefined) startOver(core, model, slot);
+      startOver(core, slot);
       continue;
     }
     const base = slot * fields;
@@ -199,9 +200,11 @@ function warmUpWave(
   if (slots.length > 0) warmUp(core, model, slots, windows);
 }
 
-function startOver(core: PipelineCore, model: ModelSlot, slot: number): void {
+function startOver({ table, model }: PipelineCore, slot: number): void {
+  table.forgetForecast(slot);
+  if (model === undefined) return;
   model.network.resetState(slot);
-  if (model.manifest.warmUp === 0) core.table.generation[slot] = model.generation;
+  if (model.manifest.warmUp === 0) table.generation[slot] = model.generation;
 }
 
 function score(core: PipelineCore, base: number, value: number): void {

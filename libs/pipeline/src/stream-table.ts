@@ -201,7 +201,8 @@ export class StreamTable {
     this.hand = 0;
   }
 
-  private remove(slot: number): void {
+  /** Forgets a stream that is clean. */
+  remove(slot: number): void {
     let at = this.hashes[slot] & this.mask;
     while (this.index[2 * at] !== slot + 1) at = (at + 1) & this.mask;
     // Close the gap: later entries of the same probe run move up if their home allows it.

@@ -107,7 +107,7 @@ export class FileStateStore implements StateStore, WindowStore {
       this.files.rewind(start);
       throw error;
     }
-    this.watermark = { offset: next.offset, model: next.model, layout: next.layout };
+    this.watermark = next;
     this.apply(changes);
     this.compact(this.files.newest!.bytes - start);
   }
@@ -267,7 +267,7 @@ export class FileStateStore implements StateStore, WindowStore {
 }
 
 const sameWatermark = (a: Watermark | undefined, b: Watermark | undefined): boolean =>
-  a?.offset === b?.offset && a?.model === b?.model && a?.layout === b?.layout;
+  a?.offset === b?.offset && a?.model === b?.model && a?.layout === b?.layout && a?.time === b?.time;
 
 const described = (w: Watermark | undefined): string =>
   w === undefined

@@ -48,7 +48,12 @@ export class MemoryStateStore implements StateStore, WindowStore {
   commit(changes: StateChanges): Promise<void> {
     const { expected, next, ids, bytes, start, end, segments } = changes;
     const now = this.watermark;
-    if (now?.offset !== expected?.offset || now?.model !== expected?.model || now?.layout !== expected?.layout)
+    if (
+      now?.offset !== expected?.offset ||
+      now?.model !== expected?.model ||
+      now?.layout !== expected?.layout ||
+      now?.time !== expected?.time
+    )
       return Promise.reject(
         new RiverrunError(
           'WATERMARK_MISMATCH',

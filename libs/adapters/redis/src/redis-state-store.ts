@@ -252,7 +252,12 @@ export class RedisStateStore implements StateStore, WindowStore {
 const written = (watermark: Watermark | undefined): string =>
   watermark === undefined
     ? ''
-    : JSON.stringify({ offset: watermark.offset, model: watermark.model, layout: watermark.layout });
+    : JSON.stringify({
+        offset: watermark.offset,
+        model: watermark.model,
+        layout: watermark.layout,
+        time: watermark.time,
+      });
 
 const parsed = (watermark: string): Watermark | undefined =>
   watermark === '' ? undefined : (JSON.parse(watermark) as Watermark);
