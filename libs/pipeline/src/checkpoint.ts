@@ -52,15 +52,18 @@ export class Checkpointer {
       if (page.ids.length > 0)
         await checkpoints.write(page.ids.map((id, i) => ({ key: STATE + id, value: page.states[i] })));
     }
-    if (served !== undefined && !this.models.has(served.manifest.digest)) {
-      for (const entry of modelEntries({ manifest: served.manifest, weights: served.weights }))
-        await checkpoints.write([entry]);
-      this.models.add(served.manifest.digest);
-    }
+    if (served !== undefined) await this.keepModel(checkpoints, served);
     const { offset, model, layout, time }: Mark = mark;
     await checkpoints.write([{ key: MARK, value: utf8(JSON.stringify({ offset, model, layout, time })) }]);
     this.since = offset;
     return true;
+  }
+
+  /** A model is copied before its first outcome: whatever a replay may need is there. */
+  async keepModel(checkpoints: CheckpointLog, { manifest, weights }: ModelArtifact): Promise<void> {
+    if (this.models.has(manifest.digest)) return;
+    for (const entry of modelEntries({ manifest, weights })) await checkpoints.write([entry]);
+    this.models.add(manifest.digest);
   }
 
   /** After a recovery: what was copied before may be older than what is stored. */

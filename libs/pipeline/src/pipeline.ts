@@ -230,6 +230,8 @@ export class Pipeline {
       const slot = this.slotFor(artifact);
       // W = c under the old model first, in the same write that names the new one: a replay never crosses a swap.
       await save(core, artifact.manifest.digest);
+      const { checkpoints } = core.ports.log;
+      if (checkpoints !== undefined) await this.checkpointer.keepModel(checkpoints, artifact);
       core.model = slot;
     });
   }
