@@ -13,19 +13,20 @@ type Log = TickLog & TickAppender;
 const QUIET: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const ASSIGNED_WITHIN_MS = 20_000;
 /** Ticks of any time, kept for good, in one file. */
-const TOPIC = {
+export const TOPIC = {
   'message.timestamp.after.max.ms': String(2n ** 63n - 1n),
   'retention.ms': '-1',
   'segment.ms': String(2n ** 63n - 1n),
 };
 
 /** The partition this member of the group was given. */
-interface Joined {
+export interface Joined {
   readonly partitions: KafkaPartitions;
   readonly log: KafkaTickLog;
 }
 
-async function join(brokers: readonly string[], app: string, codec: 'fast' | 'stock'): Promise<Joined> {
+/** A member of the group `app`, which is the topic's name too; it reads from the topic's start. */
+export async function join(brokers: readonly string[], app: string, codec: 'fast' | 'stock'): Promise<Joined> {
   const topics = {
     inputs: [app],
     predictions: `${app}-predictions`,
@@ -48,7 +49,7 @@ async function join(brokers: readonly string[], app: string, codec: 'fast' | 'st
   return { partitions, log };
 }
 
-async function leave({ log, partitions }: Joined): Promise<void> {
+export async function leave({ log, partitions }: Joined): Promise<void> {
   await log.close();
   await partitions.stop();
 }
@@ -112,7 +113,6 @@ async function inKafka(codec: 'fast' | 'stock'): Promise<Subject<Log>> {
   };
 }
 
-/** Error with the reason where there is no Kafka and REQUIRE_SERVERS=1. */
 const missing = await kafkaBrokers().then(
   () => undefined,
   (error: unknown) => (error as Error).message,

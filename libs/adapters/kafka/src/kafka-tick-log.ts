@@ -43,6 +43,8 @@ export class KafkaTickLog implements TickLog {
   private feed: PartitionFeed | undefined;
   private position: TakenOver | undefined;
   private committed = 0;
+  /** Behind the last record that was read. */
+  private readTo = 0;
   /** No more reading; outcomes of what was read may still be published. */
   private closed = false;
   /** Why nothing that was read and computed counts any more: somebody else may have owned the partition meanwhile. Until the next `open`. */
@@ -109,7 +111,9 @@ export class KafkaTickLog implements TickLog {
     if (this.closed) return null;
     this.mustBeCurrent();
     if (this.feed === undefined) this.readFrom(this.committed);
-    return this.feed!.take(maxRecords, below);
+    const batch = await this.feed!.take(maxRecords, below);
+    if (batch !== null && batch.count > 0) this.readTo = batch.offsets[batch.count - 1] + 1;
+    return batch;
   }
 
   async publish(outcomes: OutcomeBatch): Promise<void> {
@@ -147,7 +151,11 @@ export class KafkaTickLog implements TickLog {
 
   /** Records of the log that have no outcome yet, as far as is known. */
   get lag(): number {
-    return Math.max(0, (this.feed?.highWatermark ?? 0) - this.committed);
+    const { feed, committed, readTo } = this;
+    if (feed === undefined) return 0;
+    // Behind the last record there may be markers of transactions and what was aborted: nothing that gets an outcome.
+    const done = feed.isDrained && readTo <= committed ? Math.max(committed, feed.nextOffset) : committed;
+    return Math.max(0, feed.highWatermark - done);
   }
 
   /** What was read and computed is void: the next call of `read` says so, and the pipeline recovers. */
@@ -174,6 +182,7 @@ export class KafkaTickLog implements TickLog {
   }
 
   private readFrom(offset: number): void {
+    this.readTo = offset;
     if (this.feed === undefined) this.feed = this.parts.fetcher.open(this.source.topic, this.source.partition, offset);
     else this.feed.seek(offset);
   }

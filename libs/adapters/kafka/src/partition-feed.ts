@@ -30,6 +30,11 @@ export class PartitionFeed {
     return this.buffered;
   }
 
+  /** Nothing waits to be read. */
+  get isDrained(): boolean {
+    return this.batches.length === 0;
+  }
+
   get wantsMore(): boolean {
     return !this.closed && this.failure === undefined;
   }
