@@ -257,7 +257,7 @@ describe('checkpoints', () => {
             write: (entries: readonly CheckpointEntry[]) => {
               for (const { key, value } of entries) {
                 copies.set(key, value?.slice() ?? null);
-                keys.add(key);
+                if (value !== null) keys.add(key);
               }
               return Promise.resolve();
             },

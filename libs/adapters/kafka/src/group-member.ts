@@ -66,12 +66,15 @@ export class GroupMember {
   private running: Promise<void> = Promise.resolve();
   private coordinator: Broker | undefined;
   private renewing = false;
+  private former: string | undefined;
 
   constructor(
     private readonly cluster: Cluster,
     private readonly options: GroupMemberOptions,
     private readonly events: GroupMemberEvents,
-  ) {}
+  ) {
+    this.former = options.formerMemberId;
+  }
 
   start(): void {
     this.running = this.run();
@@ -93,8 +96,6 @@ export class GroupMember {
   }
 
   private async run(): Promise<void> {
-    const { formerMemberId } = this.options;
-    if (formerMemberId !== undefined) setTimeout(() => void this.sendAway(formerMemberId), FORMER_LEAVES_AFTER_MS);
     let retry = RETRY_MS.first;
     while (!this.stopped) {
       try {
@@ -126,6 +127,9 @@ export class GroupMember {
   private async join(): Promise<void> {
     const { groupId, sessionTimeoutMs, topics } = this.options;
     const coordinator = await this.find();
+    const { former } = this;
+    this.former = undefined;
+    if (former !== undefined) setTimeout(() => void this.sendAway(former), FORMER_LEAVES_AFTER_MS);
     const userData = Buffer.from(JSON.stringify({ generation: this.generation, owned: this.owned }));
     const joined = await coordinator.joinGroup({
       groupId,
