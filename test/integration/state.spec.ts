@@ -1,6 +1,7 @@
 /** `riverrun state` in distributed mode: states in Redis, offsets in Kafka, real servers. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { DistributedApp, ticksOf } from '../support/distributed.js';
+import { produce, readCommitted } from '../support/kafka-clients.js';
 import { describeWithServers } from '../support/servers/use.js';
 
 interface View {
@@ -86,7 +87,15 @@ await describeWithServers(['kafka', 'redis'], 'riverrun state, distributed', () 
     expect(outside).toMatchObject({ code: 1 });
     expect(await list()).toHaveLength(STREAMS);
 
+    // Copies of its states beside Redis go as well, those of others stay.
+    const checkpoints = `${app.app}-state-changelog`;
+    const [mine, theirs] = [`${app.topics.ticks}/${partition}/s/s1`, `other/${partition}/s/s1`];
+    const copies = [mine, theirs].map((key) => ({ partition, key, value: 'a state' }));
+    await produce(app.brokers, checkpoints, copies);
     expect((await app.cli(...reset, '--from', String(from), '--yes')).code).toBe(0);
+    const left = new Map<string, Buffer | null>();
+    for (const { key, value } of await readCommitted(app.brokers, checkpoints)) left.set(key!.toString(), value);
+    expect([left.get(mine), left.get(theirs)?.toString()]).toEqual([null, 'a state']);
     expect((await list()).map(({ id }) => id).sort()).toEqual(others.sort());
     await app.service.start();
     await expect.poll(async () => (await partitionOf('s1'))?.offset, { timeout: 30_000 }).toBe(offset);
