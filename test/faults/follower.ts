@@ -6,7 +6,7 @@ import { uniqueName } from '../support/servers/unique-name.js';
 
 // Stock kafkajs knows gzip only.
 const { CompressionCodecs, CompressionTypes } = kafkajs;
-for (const type of [CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD])
+for (const type of [CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD] as const)
   CompressionCodecs[type] = () => ({
     compress: () => Promise.reject(new Error('reads only')),
     decompress: (bytes: Buffer) => Promise.resolve(decompressRecords(type, bytes)),
