@@ -5,9 +5,8 @@ import { kafkaClient, recordOf, type ReadRecord } from '../support/kafka-clients
 import { uniqueName } from '../support/servers/unique-name.js';
 
 // Stock kafkajs knows gzip only.
-const { CompressionTypes } = kafkajs;
-const CompressionCodecs = kafkajs.CompressionCodecs as Record<number, unknown>;
-for (const type of [CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD])
+const { CompressionCodecs, CompressionTypes } = kafkajs;
+for (const type of [CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD] as const)
   CompressionCodecs[type] = () => ({
     compress: () => Promise.reject(new Error('reads only')),
     decompress: (bytes: Buffer) => Promise.resolve(decompressRecords(type, bytes)),

@@ -7,14 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
+import { redisUrl as sharedRedis } from './servers/use.js';
 import { connectRedis, type ConnectOptions, type RedisClient } from '#adapters/redis/redis-client';
 
-export const NO_REDIS = 'no Redis: set REDIS_URL';
+export const NO_REDIS = 'no Redis: set REDIS_URL, or install redis-server';
 
-/** Where a Redis is, or undefined if there is none. */
-export function redisUrl(): Promise<string | undefined> {
-  return Promise.resolve(process.env.REDIS_URL);
-}
+/** Where the shared Redis is, or undefined if there is none. */
+export const redisUrl = (): Promise<string | undefined> => sharedRedis().catch(() => undefined);
 
 /** Skips the test, and says why, if `missing` is what it lacks; REQUIRE_SERVERS=1 makes that a failure. */
 export function skipWithout(context: TestContext, missing: string | undefined): void {

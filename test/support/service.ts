@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../dist/apps/predictor/src/main.js', import.meta.url));
+/** The mutation tests run another build. */
+const BUILD = process.env.RIVERRUN_TEST_BUILD ?? fileURLToPath(new URL('../../dist', import.meta.url));
+const MAIN = join(BUILD, 'apps/predictor/src/main.js');
 
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'riverrun-test-'));
 

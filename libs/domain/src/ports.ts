@@ -32,6 +32,8 @@ export interface LogPosition {
   /** Where the outcomes below c changed to another model, oldest first, as far as the log remembers: a replay steps each record with the model that made its
    *  outcome. Absent for a log whose store cannot lose what it has acknowledged. */
   readonly swaps?: readonly ModelSwap[];
+  /** Where `swaps` begins to be complete: a replay from further back would miss some. Absent: they all are there. */
+  readonly swapsFrom?: number;
   /** Where this application began to read; where there are checkpoints. */
   readonly base?: number;
 }

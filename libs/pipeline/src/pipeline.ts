@@ -161,12 +161,13 @@ export class Pipeline {
         `stored states have layout ${stored.layout}, this pipeline needs ${layoutId(core.spec.inputs)}: use another data folder or the former inputs`,
       );
     // Older than the log: an old copy of the store was put back. The checkpoint may be younger.
-    if (stored.offset < position.start && restorable) return restore(core, position);
+    const reach = Math.max(position.start, stored.offset < position.committed ? (position.swapsFrom ?? 0) : 0);
+    if (stored.offset < reach && restorable) return restore(core, position);
     const ahead = stored.offset > position.committed && core.options.delivery === 'exactly-once';
-    if (ahead || stored.offset < position.start)
+    if (ahead || stored.offset < reach)
       throw new RiverrunError(
         'STATE_POSITION',
-        `stored states stand at offset ${stored.offset}, the log holds outcomes for [${position.start}, ${position.committed}): they do not belong together; restore the one or the other`,
+        `stored states stand at offset ${stored.offset}, the log holds outcomes for [${reach}, ${position.committed}): they do not belong together; restore the one or the other`,
       );
     return stored;
   }
@@ -183,7 +184,10 @@ export class Pipeline {
   /** Steps [W, c) again, each record with the model that made its outcome: the log's word on that comes first, the store's name is of W only. */
   private async replayTo({ committed, swaps = [] }: LogPosition): Promise<void> {
     const { core } = this;
-    const coming = swaps.filter(({ offset }) => offset >= core.position);
+    // With nothing to step again, a swap at c has no outcome yet: only the store knows of it.
+    if (core.position >= committed) return;
+    const past = swaps.filter(({ offset }) => offset <= core.position);
+    const coming = [...past.slice(-1), ...swaps.slice(past.length)];
     for (;;) {
       while (coming.length > 0 && coming[0].offset <= core.position) await this.useLabel(coming.shift()!.model);
       if (core.position >= committed) return;
@@ -199,7 +203,10 @@ export class Pipeline {
   private async useLabel(label: string | null): Promise<void> {
     const { core } = this;
     if ((core.model?.label ?? null) === label) return;
-    core.model = label === null ? undefined : this.slotFor(await core.ports.models!.byLabel(label));
+    const slot = label === null ? undefined : this.slotFor(await core.ports.models!.byLabel(label));
+    // As in a live swap: what was stepped so far is stored under the model it was stepped with, or a rollback would meet other states.
+    await save(core, slot?.manifest.digest ?? null);
+    core.model = slot;
   }
 
   /** Copies what has changed in the store since the last time to the log's checkpoints; beside the ticks, not between them. */

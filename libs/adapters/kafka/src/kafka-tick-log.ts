@@ -93,7 +93,8 @@ export class KafkaTickLog implements TickLog {
     this.model = taken.model;
     this.swaps = taken.swaps;
     const { start, committed, end, swaps, base } = taken;
-    return { start, committed, end, swaps, base };
+    const swapsFrom = swaps.length < SWAPS_KEPT ? base : swaps[0].offset;
+    return { start, committed, end, swaps, swapsFrom, base };
   }
 
   async seek(offset: number): Promise<void> {

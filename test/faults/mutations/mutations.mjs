@@ -1,0 +1,60 @@
+/** Safeguards of the protocol, how to take each out of the build, and the fault test that has to notice. */
+export const MUTATIONS = [
+  {
+    name: 'no compare-and-set',
+    edits: [
+      [
+        'libs/adapters/redis/src/commands/commit-states.lua',
+        "  return {0, watermark or '', commit or '', unfinished or ''}\n",
+        '  local _ = 0\n',
+      ],
+    ],
+    spec: 'processes',
+    test: 'a zombie that wakes in a silence',
+  },
+  {
+    name: 'what a replay changed is not saved',
+    edits: [
+      [
+        'libs/pipeline/src/pipeline.js',
+        'await this.replayTo(position);',
+        'await this.replayTo(position); core.dirty.length = 0; core.table.dirty.fill(0);',
+      ],
+    ],
+    spec: 'redis',
+    test: 'comes back as an old snapshot',
+  },
+  {
+    name: 'no generation in TxnOffsetCommit',
+    edits: [
+      [
+        'libs/adapters/kafka/src/requests.js',
+        '.int32(group.generation).string(group.memberId)',
+        ".int32(-1).string('')",
+      ],
+    ],
+    spec: 'wire',
+    test: 'a AddPartitionsToTxn that arrives',
+  },
+  {
+    name: 'a replay publishes',
+    edits: [
+      ['libs/pipeline/src/pipeline.js', '{ suppress: true }', '{ suppress: false }'],
+      ['libs/adapters/kafka/src/kafka-tick-log.js', 'if (offsets[0] < this.committed)', 'if (offsets[0] < 0)'],
+    ],
+    spec: 'redis',
+    test: 'comes back as an old snapshot',
+  },
+  {
+    name: 'a failed commit does not wake the reader',
+    edits: [['libs/adapters/kafka/src/kafka-tick-log.js', 'this.feed?.fail(this.stale);', '']],
+    spec: 'wire',
+    test: 'the last transaction before a silence',
+  },
+  {
+    name: 'a replay keeps the model it began with',
+    edits: [['libs/pipeline/src/pipeline.js', 'core.model = slot;\n    }\n    /** Copies', '}\n    /** Copies']],
+    spec: 'swaps',
+    test: 'a swap between the snapshot',
+  },
+];
