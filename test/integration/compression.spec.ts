@@ -6,7 +6,7 @@ import { KafkaClient } from '#adapters/kafka/kafkajs';
 import { produceTo } from '#adapters/kafka/transactional-producer';
 import type { Logger } from '#domain/ports';
 import type { PlainRecord } from '../contract/records.js';
-import { activateModel, deployment, readiness, referenceOf } from '../support/distributed.js';
+import { activateModel, deployment, readiness, referenceOf } from '../support/deployment.js';
 import { createTopic, readCommitted } from '../support/kafka-clients.js';
 import { describeWithServers, kafkaBrokers, redisUrl } from '../support/servers/use.js';
 import { Service } from '../support/service.js';
