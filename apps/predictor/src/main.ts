@@ -7,7 +7,6 @@ import { createJsonLogger } from '#telemetry/json-logger';
 import { createMetrics } from '#telemetry/metrics';
 import { selectImplementation } from '#rnn/network';
 import { trainInWorker } from '#training/train-in-worker';
-import { Distributed } from './distributed.js';
 import { openEmbedded } from './embedded.js';
 import { Health } from './health.js';
 import { createServer, listen } from './http/server.js';
@@ -45,7 +44,8 @@ async function main(): Promise<void> {
     removed: (service) => metrics.forget(service.label),
   };
   const running = distributed
-    ? new Distributed(config, logger, observer, metrics, fail)
+    ? // The clients of Kafka and Redis take their time to load: the embedded service has no use for them.
+      new (await import('./distributed.js')).Distributed(config, logger, observer, metrics, fail)
     : await openEmbedded(config, logger, observer);
   const { services, registry } = running;
   const { sources, turns } = running.training;
