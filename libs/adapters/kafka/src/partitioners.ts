@@ -1,6 +1,6 @@
 /** Which partition a producer sends a key to. It is the producers' business; these are the usual ways. */
 import { crc32 } from 'node:zlib';
-import kafkajs from 'kafkajs';
+import { kafkajs } from './kafkajs.js';
 
 export type Partitioner = (key: string, partitions: number) => number;
 
