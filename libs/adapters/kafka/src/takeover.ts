@@ -39,9 +39,19 @@ export interface TakenOver {
   readonly last?: { readonly ts: number; readonly crc: number };
 }
 
+/** Isolation levels of ListOffsets: `latest` is where committed records end, or where all do. */
+const COMMITTED = 1;
+export const EVERYTHING = 0;
 const EARLIEST = -2;
 const LATEST = -1;
 const UNSTABLE = 88;
+const MOVING = new Set([
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'OFFSET_NOT_AVAILABLE',
+]);
+const MOVED_WITHIN_MS = 3000;
 const STABLE_WITHIN_MS = 20_000;
 
 export class Takeover {
@@ -87,8 +97,8 @@ export class Takeover {
   }
 
   /** The first offset that can be read, and the next one to be committed to the log. */
-  async edges(part: TopicPartition): Promise<{ start: number; end: number }> {
-    const [start, end] = await Promise.all([this.edge(part, EARLIEST), this.edge(part, LATEST)]);
+  async edges(part: TopicPartition, isolation = COMMITTED): Promise<{ start: number; end: number }> {
+    const [start, end] = await Promise.all([this.edge(part, EARLIEST, isolation), this.edge(part, LATEST, isolation)]);
     return { start, end };
   }
 
@@ -195,11 +205,19 @@ export class Takeover {
     }
   }
 
-  private async edge({ topic, partition }: TopicPartition, timestamp: number): Promise<number> {
-    const { responses } = await (
-      await this.leader({ topic, partition })
-    ).listOffsets({ isolationLevel: 1, topics: [{ topic, partitions: [{ partition, timestamp }] }] });
-    return Number(responses[0].partitions[0].offset);
+  private async edge({ topic, partition }: TopicPartition, timestamp: number, isolation: number): Promise<number> {
+    for (let waited = 0, pause = 20; ; waited += pause, pause = Math.min(2 * pause, 500))
+      try {
+        const leader = await this.leader({ topic, partition });
+        const wanted = [{ topic, partitions: [{ partition, timestamp }] }];
+        const { responses } = await leader.listOffsets({ isolationLevel: isolation, topics: wanted });
+        return Number(responses[0].partitions[0].offset);
+      } catch (error) {
+        // A topic that was just made, or a leader that has just moved: brokers learn of it one after the other.
+        if (!MOVING.has(kafkaErrorType(error)) || waited >= MOVED_WITHIN_MS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pause));
+        await this.cluster.refreshMetadata();
+      }
   }
 
   private async leader({ topic, partition }: TopicPartition): Promise<Broker> {
