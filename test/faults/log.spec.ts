@@ -118,7 +118,7 @@ await describeWithServers(['own-kafka', 'own-redis'], 'a log that does not fit',
       ],
     });
     const again = await fleet.start();
-    await expectRefusals(again, { '0': 'STATE_POSITION', '1': 'LOG_START' });
+    await expectRefusals(again, { '0': 'STATE_MISSING', '1': 'LOG_START' });
     await fleet.finish('records deleted');
   });
 

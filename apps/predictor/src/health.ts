@@ -24,8 +24,10 @@ export class Health {
 
   reasons(): string[] {
     if (this.stopping) return ['stopping'];
-    const stuck = this.services.all.flatMap(({ problem, label }) =>
-      problem === undefined ? [] : [`pipeline ${label}: ${problem}`],
+    const stuck = this.services.all.flatMap(({ problem, problemCode, label }) =>
+      problem === undefined
+        ? []
+        : [`pipeline ${label}: ${problemCode === undefined ? '' : `${problemCode}: `}${problem}`],
     );
     return [...this.otherProblems(), ...stuck];
   }

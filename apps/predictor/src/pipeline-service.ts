@@ -60,6 +60,10 @@ export class PipelineService {
   get problem(): string | undefined {
     return (this.stuck ?? this.unsaved)?.message;
   }
+  /** The problem's code, where it has one. */
+  get problemCode(): string | undefined {
+    return (this.stuck ?? this.unsaved)?.code;
+  }
 
   /** Why it serves another model than the champion; ticks move all the same. */
   get notice(): string | undefined {
