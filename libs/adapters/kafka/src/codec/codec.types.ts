@@ -16,6 +16,7 @@ export interface BatchWriter {
     headers?: RecordHeaders,
   ): void;
   clear(): void;
+  /** The finished batch; good until the writer is used again. */
   finish(fields: BatchFields): Buffer | Promise<Buffer>;
 }
 
