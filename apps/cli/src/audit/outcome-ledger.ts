@@ -56,19 +56,22 @@ const EXAMPLES = 10;
 /** So many records without an outcome are remembered; an audit with more has said enough. */
 const MOST_PENDING = 1_000_000;
 
+/** Counts before the first record. */
+export const NOTHING: Readonly<LedgerCounts> = {
+  records: 0,
+  outcomes: 0,
+  predictions: 0,
+  deadLetters: 0,
+  lost: 0,
+  duplicated: 0,
+  disordered: 0,
+  wrong: 0,
+  stray: 0,
+  expired: 0,
+};
+
 export class OutcomeLedger {
-  readonly counts: LedgerCounts = {
-    records: 0,
-    outcomes: 0,
-    predictions: 0,
-    deadLetters: 0,
-    lost: 0,
-    duplicated: 0,
-    disordered: 0,
-    wrong: 0,
-    stray: 0,
-    expired: 0,
-  };
+  readonly counts: LedgerCounts = { ...NOTHING };
   readonly examples: Finding[] = [];
   /** Outcomes of records that have not come yet. */
   private readonly ahead = new Map<number, FoundOutcome>();

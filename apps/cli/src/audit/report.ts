@@ -1,7 +1,7 @@
 /** What an audit says: for each partition and in total. */
 import { note, print, table } from '../output.js';
 import type { AuditedPartition, AuditedStates } from './audit-partition.js';
-import type { Finding, LedgerCounts } from './outcome-ledger.js';
+import { NOTHING, type Finding, type LedgerCounts } from './outcome-ledger.js';
 
 export interface PartitionReport extends LedgerCounts {
   readonly topic: string;
@@ -20,19 +20,6 @@ export interface AuditReport {
   readonly total: LedgerCounts & { readonly statesCompared: number; readonly statesDiffering: number };
   readonly partitions: readonly PartitionReport[];
 }
-
-const NOTHING: LedgerCounts = {
-  records: 0,
-  outcomes: 0,
-  predictions: 0,
-  deadLetters: 0,
-  lost: 0,
-  duplicated: 0,
-  disordered: 0,
-  wrong: 0,
-  stray: 0,
-  expired: 0,
-};
 
 type Place = Pick<PartitionReport, 'topic' | 'partition' | 'from' | 'committed'>;
 
