@@ -126,10 +126,11 @@ async function latency(): Promise<Record<string, number>> {
   const app = await start('latency');
   const sent = new Map<string, number>();
   const took: number[] = [];
-  const consumer = client.consumer({ groupId: 'latency-reader', maxWaitTimeInMs: 5 });
+  const consumer = client.consumer({ groupId: 'latency-reader', maxWaitTimeInMs: 100 });
   await consumer.connect();
   await consumer.subscribe({ topic: app.predictions, fromBeginning: true });
   await consumer.run({
+    autoCommit: false,
     eachBatch: ({ batch }) => {
       for (const { value } of batch.messages) {
         const { stream, ts } = JSON.parse(value!.toString()) as { stream: string; ts: number };
