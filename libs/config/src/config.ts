@@ -31,7 +31,7 @@ interface Checked {
 }
 
 /** Distributed, states that are not hot are a round trip away, and instances share a node with others. */
-const HOT_BYTES = { embedded: 512 * 1024 ** 2, distributed: 256 * 1024 ** 2 };
+const HOT_BYTES = { embedded: 512 * 1024 ** 2, distributed: 160 * 1024 ** 2 };
 const RETRAIN_INTERVAL = { embedded: 2 * 60_000, distributed: 15 * 60_000 };
 
 export function checkTogether(

@@ -89,29 +89,45 @@ export class StateWriter {
 export const storedTime = (bytes: Uint8Array): number =>
   new DataView(bytes.buffer, bytes.byteOffset).getFloat64(HEADER_BYTES + 8 * Field.ts, true);
 
+/** Views of one buffer into which stored bytes are copied to be read: they may start at any address. Good until the next call. */
+let scratch = viewsOf(new ArrayBuffer(1 << 12));
+
+function viewsOf(buffer: ArrayBuffer): {
+  bytes: Uint8Array;
+  words: Uint32Array;
+  floats32: Float32Array;
+  floats64: Float64Array;
+} {
+  return {
+    bytes: new Uint8Array(buffer),
+    words: new Uint32Array(buffer),
+    floats32: new Float32Array(buffer),
+    floats64: new Float64Array(buffer),
+  };
+}
+
 /** Reads stored bytes into the stream's slot. A hidden state of another model is left out: the stream is warmed up anew from its window. */
 export function readState(bytes: Uint8Array, table: StreamTable, slot: number, model: ModelSlot | undefined): void {
   const { fields, meta, tail, tailStride } = table;
   const inputs = tailStride / 16 - 1;
-  const aligned = bytes.slice();
-  const view = new DataView(aligned.buffer);
-  const rows = aligned[2];
-  const hidden = view.getUint32(4, true);
+  if (bytes.length > scratch.bytes.length)
+    scratch = viewsOf(new ArrayBuffer(2 * bytes.length + ((-2 * bytes.length) & 7)));
+  const { words, floats32, floats64 } = scratch;
+  scratch.bytes.set(bytes);
+  const rows = bytes[2];
+  const hidden = words[1];
   const tailValues = rows * (1 + inputs);
   const expected = HEADER_BYTES + 8 * (fields + tailValues) + 4 * hidden;
-  if (aligned[0] !== VERSION || aligned[1] !== inputs || rows > 16 || aligned.length !== expected)
+  if (bytes[0] !== VERSION || bytes[1] !== inputs || !(rows <= 16) || bytes.length !== expected)
     throw new RiverrunError(
       'STATE_CORRUPT',
-      `the stored state of stream ${table.ids[slot]} cannot be read (${aligned.length} bytes, version ${aligned[0]})`,
+      `the stored state of stream ${table.ids[slot]} cannot be read (${bytes.length} bytes, version ${bytes[0]})`,
     );
-  const floats = new Float64Array(aligned.buffer, HEADER_BYTES, fields + tailValues);
-  meta.set(floats.subarray(0, fields), slot * fields);
-  tail.set(floats.subarray(fields), slot * tailStride);
+  let at = HEADER_BYTES >> 3;
+  for (let f = 0, to = slot * fields; f < fields; f++) meta[to + f] = floats64[at++];
+  for (let k = 0, to = slot * tailStride; k < tailValues; k++) tail[to + k] = floats64[at++];
   const fits =
-    model !== undefined &&
-    hidden === model.network.stateSize &&
-    view.getUint32(8, true) === model.tag[0] &&
-    view.getUint32(12, true) === model.tag[1];
+    model !== undefined && hidden === model.network.stateSize && words[2] === model.tag[0] && words[3] === model.tag[1];
   table.generation[slot] = fits ? model.generation : 0;
-  if (fits) model.network.writeState(slot, new Float32Array(aligned.buffer, HEADER_BYTES + 8 * floats.length, hidden));
+  if (fits) model.network.writeState(slot, floats32, at << 1);
 }
