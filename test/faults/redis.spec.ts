@@ -12,6 +12,49 @@ import { rounds } from './rounds.js';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+await describeWithServers(['own-kafka', 'own-redis'], 'Redis in trouble while most streams are cold', () => {
+  let kafka: OwnKafka;
+  let redis: OwnRedis;
+  let client: Redis;
+  let fleet: Fleet;
+
+  beforeAll(async () => {
+    [kafka, redis] = await Promise.all([startKafka({ config: QUICK_SESSIONS }), startRedis()]);
+    client = new Redis(redis.url);
+    client.on('error', () => undefined);
+    fleet = await Fleet.create({
+      brokers: kafka.brokers,
+      redisUrl: redis.url,
+      // Some 470 of a partition's 1,000 streams fit in memory.
+      env: { RIVERRUN_HOT_BYTES: '1MB', RIVERRUN_MAX_BATCH: '32' },
+      traffic: { streams: 4_000, perSecond: 2_000 },
+    });
+    const instance = await fleet.start();
+    await fleet.traffic.start();
+    await instance.ready();
+    await fleet.traffic.burst(8_000);
+    await fleet.audit.check('at first');
+  }, 120_000);
+  afterAll(async () => {
+    await fleet?.end();
+    client?.disconnect();
+    await Promise.all([kafka?.stop(), redis?.stop()]);
+  }, 60_000);
+
+  it('no state older than the watermark is stepped from', { timeout: rounds(1, 20) * 60_000 }, async () => {
+    for (let round = 0; round < rounds(1, 20); round++) {
+      const pattern = `{${fleet.app}:*`;
+      const dumps = await dump(client, pattern);
+      await pause(2_000);
+      await restore(client, pattern, dumps);
+      await pause(500);
+      await fleet.audit.check('older states');
+      await fleet.finish('older states');
+      fleet.traffic.go();
+    }
+  });
+});
+
 await describeWithServers(['own-kafka', 'own-redis'], 'Redis in trouble', () => {
   let kafka: OwnKafka;
   let redis: OwnRedis;

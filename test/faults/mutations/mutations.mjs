@@ -13,6 +13,18 @@ export const MUTATIONS = [
     test: 'a zombie that wakes in a silence',
   },
   {
+    name: 'a cold load looks at no watermark',
+    edits: [
+      [
+        'libs/adapters/redis/src/commands/load-states.lua',
+        "  return {0, watermark or '', commit or '', unfinished or ''}\n",
+        '  local _ = 0\n',
+      ],
+    ],
+    spec: 'redis',
+    test: 'no state older than the watermark',
+  },
+  {
     name: 'what a replay changed is not saved',
     edits: [
       [
