@@ -26,10 +26,10 @@ for (const { name, edits, spec, test } of MUTATIONS) {
     }
     const args = ['node_modules/vitest/vitest.mjs', 'run', `test/faults/${spec}.spec.ts`, '-t', test];
     const env = { ...process.env, RIVERRUN_TEST_BUILD: join(folder, 'dist'), REQUIRE_SERVERS: '1', NO_COLOR: '1' };
-    const { status, stdout } = spawnSync(process.execPath, args, { cwd: root, env, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, env, encoding: 'utf8' });
     const counted = /(\d+) passed, (\d+) failed/.exec(stdout);
     const red = status !== 0 && counted !== null && Number(counted[2]) > 0;
-    const why = /Error: (.*)\n/.exec(stdout.slice(stdout.indexOf('FAIL')))?.[1].trim() ?? '';
+    const why = /Error: (.*)\n/.exec(stderr)?.[1].trim() ?? '';
     console.log(`${red ? 'noticed ' : 'SURVIVED'}  ${name}  (${spec}: ${test})  ${red ? why : ''}`);
     if (!red) survivors.push(name);
   } finally {
