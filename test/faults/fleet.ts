@@ -124,11 +124,12 @@ export class Instance extends Service {
 
   /** It is a member of the group and none of its partitions is stuck. */
   async ready(): Promise<this> {
-    await waitUntil(
-      `the instance is ready: ${this.output.slice(-500)}`,
-      async () => (await this.reasons().catch(() => ['no answer'])).length === 0,
-      30_000,
-    );
+    let reasons: string[] = [];
+    const holds = async (): Promise<boolean> =>
+      (reasons = await this.reasons().catch((error: unknown) => [`no answer: ${String(error)}`])).length === 0;
+    await waitUntil('the instance is ready', holds, 30_000).catch((error: Error) => {
+      throw new Error(`${error.message}: ${reasons.join(', ')}\n${this.output.slice(-2_000)}`);
+    });
     return this;
   }
 
