@@ -1,6 +1,7 @@
 /** The little of WebAssembly's interface that is used here: its own declarations come with TypeScript's `dom` library only. */
 export interface WasmMemory {
   readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
 }
 interface WasmApi {
   readonly Memory: new (pages: { initial: number; maximum: number }) => WasmMemory;

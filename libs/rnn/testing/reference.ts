@@ -2,6 +2,7 @@
 import { weightShapes, type Activation, type LayerSpec, type NetworkSpec } from '../src/spec.js';
 
 type Vector = number[];
+type Weights = Float32Array | Float64Array;
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const clip = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
@@ -23,10 +24,10 @@ export const REFERENCE_ACTIVATIONS: Record<Activation, (x: number) => number> = 
 };
 
 interface Arrays {
-  readonly kernel?: Float32Array;
-  readonly recurrent_kernel?: Float32Array;
-  readonly bias?: Float32Array;
-  readonly embeddings?: Float32Array;
+  readonly kernel?: Weights;
+  readonly recurrent_kernel?: Weights;
+  readonly bias?: Weights;
+  readonly embeddings?: Weights;
 }
 
 /** One stream's network; `step` takes a row (or [token]) and gives the output row. */
@@ -37,7 +38,7 @@ export class ReferenceNetwork {
 
   constructor(
     private readonly spec: NetworkSpec,
-    weights: Float32Array,
+    weights: Weights,
   ) {
     this.arrays = spec.layers.map(() => ({}));
     let at = 0;
@@ -124,6 +125,6 @@ export class ReferenceNetwork {
 }
 
 /** The row vector x times a matrix of `columns` columns. */
-function times(x: Vector, matrix: Float32Array, columns: number): Vector {
+function times(x: Vector, matrix: Weights, columns: number): Vector {
   return Array.from({ length: columns }, (_, k) => x.reduce((sum, v, i) => sum + v * matrix[i * columns + k], 0));
 }

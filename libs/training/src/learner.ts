@@ -1,9 +1,9 @@
-/** The network's weights as TensorFlow.js variables, Adam over them, and every tensor accounted for. */
+/** The network's weights as one TensorFlow.js variable, Adam over it, and every tensor accounted for. */
 import * as tf from '@tensorflow/tfjs-core';
 import { weightShapes, type NetworkSpec } from '#rnn/spec';
-import { forward } from './recurrent-network.js';
 import { BURN_IN, type Batch } from './sequences.js';
 import type { Cell } from './train.types.js';
+import { unroll } from './unroll.js';
 
 const MAX_GRADIENT_NORM = 1;
 /** Where the loss turns from squared to absolute error, in units of persistence's error. */
@@ -13,11 +13,28 @@ class Adam extends tf.AdamOptimizer {
   halveRate(): void {
     this.learningRate /= 2;
   }
+
+  setRate(rate: number): void {
+    this.learningRate = rate;
+  }
+}
+
+export interface LearnerOptions {
+  /** Steps of a sequence that only warm its state up. */
+  readonly burnIn?: number;
+  /** Where the loss turns from squared to absolute error, in units of `gain`. */
+  readonly huber?: number;
+  /** Share that every matrix loses in a step (decoupled weight decay, Loshchilov & Hutter 2019). */
+  readonly weightDecay?: number;
 }
 
 export class Learner {
-  private readonly variables: tf.Variable[];
+  private readonly variable: tf.Variable<tf.Rank.R1>;
+  private readonly units: number;
+  private readonly shapes: ReturnType<typeof weightShapes>;
   private readonly adam: Adam;
+  /** What a step leaves of each weight, where weights decay. */
+  private readonly kept: tf.Tensor1D | undefined;
 
   /** Targets are divided by `gain`, predictions multiplied by it. */
   constructor(
@@ -26,44 +43,58 @@ export class Learner {
     weights: readonly Float32Array[],
     private readonly gain: number,
     rate: number,
+    private readonly options: LearnerOptions = {},
   ) {
-    this.variables = weightShapes(network).map(({ shape }, i) =>
-      tf.tidy(() => tf.variable(tf.tensor(weights[i], [...shape]))),
-    );
+    const { weightDecay = 0 } = options;
+    this.shapes = weightShapes(network);
+    this.units = this.shapes[1].shape[0];
+    const flat = Float32Array.from(weights.flatMap((part) => [...part]));
+    this.variable = tf.tidy(() => tf.variable(tf.tensor1d(flat)));
     this.adam = new Adam(rate, 0.9, 0.999, 1e-7);
+    const kept = this.shapes.flatMap(({ shape }) =>
+      new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(shape.length > 1 ? 1 - weightDecay : 1),
+    );
+    this.kept = weightDecay === 0 ? undefined : tf.tensor1d(kept);
   }
 
   /** One step of Adam on the batch; the loss before it, in units of scale. */
   learn(batch: Batch): number {
-    const { size, targets, counts } = batch;
+    const { steps, size, targets, counts } = batch;
+    const { burnIn = BURN_IN, huber = HUBER } = this.options;
     return tf.tidy(() => {
-      const counted = BURN_IN * size;
+      const outputs = targets.length / (steps * size);
+      const counted = burnIn * size * outputs;
+      const shape: [number, number] = [steps * size - burnIn * size, outputs];
       const y = tf.tensor2d(
         targets.subarray(counted).map((v) => v / this.gain),
-        [targets.length - counted, 1],
+        shape,
       );
       const total = counts.reduce((a, b) => a + b, 0);
       const share = tf.tensor2d(
         counts.subarray(counted).map((v) => v / total),
-        [counts.length - counted, 1],
+        shape,
       );
       const { value, grads } = tf.variableGrads(() => {
-        const error = tf.sub(forward(this.cell, this.variables, batch, BURN_IN), y);
+        const error = tf.sub(unroll(this.cell, this.units, this.variable, batch, burnIn), y);
         // Pseudo-Huber: bounded gradients like the absolute error that counts in the end, yet smooth at zero.
-        const loss = tf.sub(tf.sqrt(tf.add(tf.square(error), HUBER ** 2)), HUBER);
+        const loss = tf.sub(tf.sqrt(tf.add(tf.square(error), huber ** 2)), huber);
         return tf.sum(tf.mul(loss, share));
-      }, this.variables);
+      }, [this.variable]);
       const loss = value.dataSync()[0];
-      if (Number.isFinite(loss)) this.adam.applyGradients(clipped(grads));
+      if (Number.isFinite(loss)) {
+        const { name } = this.variable;
+        this.adam.applyGradients([{ name, tensor: clipped(grads[name]) }]);
+        if (this.kept !== undefined) this.variable.assign(tf.mul(this.variable, this.kept));
+      }
       return loss * this.gain;
     });
   }
 
-  /** [steps, size] */
+  /** [steps, size, outputs] */
   predict(batch: Batch): Float32Array {
     return tf.tidy(() => {
       return tf
-        .mul(forward(this.cell, this.variables, batch, 0), this.gain)
+        .mul(unroll(this.cell, this.units, this.variable, batch, 0), this.gain)
         .dataSync<'float32'>()
         .slice();
     });
@@ -71,23 +102,28 @@ export class Learner {
 
   /** In the order of `weightShapes`. */
   weights(): Float32Array[] {
-    return this.variables.map((variable) => variable.dataSync<'float32'>().slice());
+    const flat = this.variable.dataSync<'float32'>();
+    let from = 0;
+    return this.shapes.map(({ shape }) => flat.slice(from, (from += shape.reduce((a, b) => a * b, 1))));
   }
 
   halveRate(): void {
     this.adam.halveRate();
   }
 
+  setRate(rate: number): void {
+    this.adam.setRate(rate);
+  }
+
   dispose(): void {
     this.adam.dispose();
-    for (const variable of this.variables) variable.dispose();
+    this.variable.dispose();
+    this.kept?.dispose();
   }
 }
 
-/** All gradients together shortened to MAX_GRADIENT_NORM. */
-function clipped(grads: tf.NamedTensorMap): { name: string; tensor: tf.Tensor }[] {
-  const squares = Object.values(grads).map((g) => tf.sum(tf.square(g)));
-  const norm = Math.sqrt(squares.reduce((sum, s) => sum + s.dataSync()[0], 0));
-  const factor = Math.min(1, MAX_GRADIENT_NORM / norm);
-  return Object.entries(grads).map(([name, g]) => ({ name, tensor: factor < 1 ? tf.mul(g, factor) : g }));
+/** Shortened to MAX_GRADIENT_NORM. */
+function clipped(gradient: tf.Tensor): tf.Tensor {
+  const norm = Math.sqrt(tf.sum(tf.square(gradient)).dataSync()[0]);
+  return norm > MAX_GRADIENT_NORM ? tf.mul(gradient, MAX_GRADIENT_NORM / norm) : gradient;
 }

@@ -1,19 +1,9 @@
-/** The network that is trained, one recurrent layer and a linear read-out: its shapes, its first weights, its outputs. */
-import * as tf from '@tensorflow/tfjs-core';
+/** The network that is trained, one recurrent layer and a linear read-out: its shapes and its first weights. */
 import { weightShapes, type NetworkSpec } from '#rnn/spec';
 import { gaussian, seededRandom } from './random.js';
 import type { Cell } from './train.types.js';
-import { unroll, type Sequences } from './unroll.js';
 
-type Weights = [
-  kernel: tf.Tensor2D,
-  recurrent: tf.Tensor2D,
-  bias: tf.Tensor1D,
-  outKernel: tf.Tensor2D,
-  outBias: tf.Tensor1D,
-];
-
-export function networkSpec(cell: Cell, inputs: number, hidden: number): NetworkSpec {
+export function networkSpec(cell: Cell, inputs: number, hidden: number, outputs = 1): NetworkSpec {
   const common = { units: hidden, activation: 'tanh', useBias: true } as const;
   const recurrent = {
     'simple-rnn': { type: 'simple_rnn', ...common },
@@ -22,7 +12,7 @@ export function networkSpec(cell: Cell, inputs: number, hidden: number): Network
   } as const;
   return {
     inputSize: inputs,
-    layers: [recurrent[cell], { type: 'dense', units: 1, activation: 'linear', useBias: true }],
+    layers: [recurrent[cell], { type: 'dense', units: outputs, activation: 'linear', useBias: true }],
   };
 }
 
@@ -41,12 +31,6 @@ export function initialWeights(spec: NetworkSpec, seed: number): Float32Array[] 
     if (recurrent.type === 'lstm') weights.fill(1, recurrent.units, 2 * recurrent.units);
     return weights;
   });
-}
-
-/** Read-outs from step `skip` on: [(steps - skip) x size, 1]. */
-export function forward(cell: Cell, weights: readonly tf.Tensor[], sequences: Sequences, skip: number): tf.Tensor2D {
-  const [kernel, recurrent, bias, outKernel, outBias] = weights as Weights;
-  return tf.add(tf.matMul(unroll(cell, [kernel, recurrent, bias], sequences, skip), outKernel), outBias);
 }
 
 /** [rows, columns], rows <= columns, with orthonormal rows (Gram-Schmidt on a Gaussian matrix), as Keras starts recurrent kernels. */

@@ -23,9 +23,9 @@ export interface Batch {
   readonly size: number;
   /** [steps, size, d] */
   readonly inputs: Float32Array;
-  /** [steps, size] */
+  /** [steps, size, outputs] */
   readonly targets: Float32Array;
-  /** [steps, size]: 1 where the step counts. */
+  /** [steps, size, outputs]: 1 where the target counts. */
   readonly counts: Float32Array;
 }
 

@@ -1,8 +1,9 @@
-/** A recurrent layer over a batch of sequences as one TensorFlow.js op with its own gradient: loss, read-out, optimiser and bookkeeping stay
- *  TensorFlow.js', only the loop over the steps is ours. */
+/** The network over a batch of sequences as one TensorFlow.js op with its own gradient: loss, optimiser and bookkeeping stay TensorFlow.js', the
+ *  steps run in our kernel. TensorFlow.js would run a dozen ops for every step and four dozen back; at these sizes calling an op costs far more
+ *  than what it computes. tfjs-layers' own layers are the oracle (recurrent-network.spec.ts). */
 import * as tf from '@tensorflow/tfjs-core';
-import { addColumnSums, addOuter, addProduct } from './products.js';
-import { BLOCKS, RECURRENCES } from './recurrences.js';
+import { RiverrunError } from '#domain/errors';
+import { TrainingKernel } from '#rnn/training-kernel';
 import type { Cell } from './train.types.js';
 
 export interface Sequences {
@@ -12,76 +13,41 @@ export interface Sequences {
   readonly inputs: Float32Array;
 }
 
-/** The hidden states from step `skip` on: [(steps - skip) x size, units]. */
+const GATES: Record<Cell, number> = { 'simple-rnn': 1, gru: 3, lstm: 4 };
+
+/** One a thread: made for the first batch, its memory used by all. */
+let kernel: TrainingKernel | undefined;
+
+/** Read-outs from step `skip` on: [(steps - skip) x size, outputs]. `weights`: all of them, as `weightShapes` of `networkSpec` lays them out; one
+ *  tensor, because the optimiser's ops cost by the call. RiverrunError TRAINING_FAILED where the engine lacks WebAssembly SIMD. */
 export function unroll(
   cell: Cell,
-  weights: readonly [kernel: tf.Tensor2D, recurrent: tf.Tensor2D, bias: tf.Tensor1D],
+  units: number,
+  weights: tf.Tensor1D,
   { steps, size, inputs }: Sequences,
   skip: number,
 ): tf.Tensor2D {
-  const units = weights[1].shape[0];
-  const d = weights[0].shape[0];
-  const widths = BLOCKS[cell].map((w) => w * units);
-  const rows = steps * size;
-  const op = tf.customGrad((...args) => {
-    const [kernel, recurrent, bias] = args as tf.Tensor[];
-    const kernels = splitColumns(kernel.dataSync<'float32'>(), d, widths);
-    const biases = splitColumns(bias.dataSync<'float32'>(), 1, widths);
-    const blocks = widths.map((n, i) => {
-      const block = new Float32Array(rows * n);
-      for (let r = 0; r < rows; r++) block.set(biases[i], r * n);
-      addProduct(block, inputs, kernels[i], rows, d, n);
-      return block;
-    });
-    const hidden = new Float32Array((rows + size) * units);
-    const run = { steps, size, units, blocks, hidden };
-    const backward = RECURRENCES[cell]({
-      ...run,
-      recurrent: splitColumns(recurrent.dataSync<'float32'>(), units, widths),
-    });
-
-    const gradFunc = (dy: tf.Tensor): tf.Tensor[] => {
-      const gradient = new Float32Array(rows * units);
-      gradient.set(dy.dataSync<'float32'>(), skip * size * units);
-      const { blocks: pre, operands } = backward(gradient);
-      const dKernel = widths.map((n) => new Float32Array(d * n));
-      const dRecurrent = widths.map((n) => new Float32Array(units * n));
-      const dBias = widths.map((n) => new Float32Array(n));
-      widths.forEach((n, i) => {
-        addOuter(dKernel[i], inputs, pre[i], rows, d, n);
-        addOuter(dRecurrent[i], operands[i], pre[i], rows, units, n);
-        addColumnSums(dBias[i], pre[i], rows, n);
-      });
-      return [
-        tf.tensor(joinColumns(dKernel, d, widths), kernel.shape),
-        tf.tensor(joinColumns(dRecurrent, units, widths), recurrent.shape),
-        tf.tensor(joinColumns(dBias, 1, widths), bias.shape),
-      ];
-    };
-    return { value: tf.tensor2d(hidden.subarray((skip + 1) * size * units), [(steps - skip) * size, units]), gradFunc };
-  });
-  return op(...weights);
+  kernel ??= makeKernel();
+  const inputSize = inputs.length / (steps * size);
+  const layer = GATES[cell] * units * (inputSize + units + 1);
+  const outputs = (weights.size - layer) / (units + 1);
+  const shape = { cell, steps, size, inputSize, units, outputs };
+  const pass = kernel.forward(shape, inputs, weights.dataSync<'float32'>(), skip);
+  const op = tf.customGrad(() => ({
+    value: tf.tensor2d(pass.outputs, [(steps - skip) * size, outputs]),
+    gradFunc: (dy: tf.Tensor2D): tf.Tensor => tf.tensor1d(pass.backward(dy.dataSync<'float32'>())),
+  }));
+  return op(weights);
 }
 
-function splitColumns(m: Float32Array, rows: number, widths: readonly number[]): Float32Array[] {
-  const width = m.length / rows;
-  let from = 0;
-  return widths.map((n) => {
-    const part = new Float32Array(rows * n);
-    for (let r = 0; r < rows; r++) part.set(m.subarray(r * width + from, r * width + from + n), r * n);
-    from += n;
-    return part;
-  });
-}
-
-function joinColumns(parts: readonly Float32Array[], rows: number, widths: readonly number[]): Float32Array {
-  const width = widths.reduce((a, b) => a + b, 0);
-  const joined = new Float32Array(rows * width);
-  let from = 0;
-  parts.forEach((part, i) => {
-    const n = widths[i];
-    for (let r = 0; r < rows; r++) joined.set(part.subarray(r * n, (r + 1) * n), r * width + from);
-    from += n;
-  });
-  return joined;
+function makeKernel(): TrainingKernel {
+  try {
+    return new TrainingKernel();
+  } catch (cause) {
+    throw new RiverrunError(
+      'TRAINING_FAILED',
+      'Training needs WebAssembly with SIMD, which this engine lacks: train on another machine, or import a model',
+      { cause },
+    );
+  }
 }
