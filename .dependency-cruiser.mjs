@@ -17,6 +17,7 @@ export default {
     only('rnn-imports-nothing', room('rnn'), [], ['\\.spec\\.ts$', '/testing/', '^libs/rnn/build-kernel\\.mjs$']),
     only('domain-imports-rnn', room('domain'), [room('rnn'), '^crypto$']),
     only('pipeline-is-pure', room('pipeline'), [room('rnn'), room('domain'), npm('luxon', '@types/luxon')]),
+    only('forecasting-is-pure', room('forecasting'), [room('rnn'), room('domain'), npm('luxon', '@types/luxon')]),
     only('training-is-the-tfjs-room', room('training'), [
       room('rnn'),
       room('domain'),
