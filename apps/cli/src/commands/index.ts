@@ -1,5 +1,6 @@
 import type { AddCommand } from '../arguments.js';
 import { addAudit } from './audit.js';
+import { addBacktest } from './backtest.js';
 import { addBench } from './bench.js';
 import { addConfig } from './config.js';
 import { addModel } from './model.js';
@@ -16,6 +17,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addServe,
   addPipe,
   addReplay,
+  addBacktest,
   addModel,
   addTrace,
   addState,

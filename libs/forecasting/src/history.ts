@@ -1,0 +1,54 @@
+/** The last seasons of a stream's values, a compact ring beside the training window; NaN = missing. It gives the seasonal forecasts. */
+
+/** Seasons the median is taken over: enough to leave one odd week out. */
+export const SEASONS = 4;
+
+/** Floats of a ring for a season of so many ticks. Without a season it holds the last value only. */
+export const historySize = (season: number): number => Math.max(1, SEASONS * season);
+
+/** Values so far, then the values themselves. */
+export const HISTORY_FIELDS = 1;
+
+/** Forgets everything: `history` has HISTORY_FIELDS + historySize(season) numbers. */
+export function resetHistory(history: Float64Array): void {
+  history.fill(NaN);
+  history[0] = 0;
+}
+
+export function pushHistory(history: Float64Array, value: number): void {
+  const size = history.length - HISTORY_FIELDS;
+  history[HISTORY_FIELDS + (history[0] % size)] = value;
+  history[0] += 1;
+}
+
+/** The value `lag` ticks before the last one (0: the last); NaN where it is missing or too far back. */
+export function lagged(history: Float64Array, lag: number): number {
+  const size = history.length - HISTORY_FIELDS;
+  const index = history[0] - 1 - lag;
+  return lag >= size || index < 0 ? NaN : history[HISTORY_FIELDS + (index % size)];
+}
+
+/** The value one season before the tick `h` steps ahead, h <= season; an older season's where that one is missing. */
+export function seasonalNaive(history: Float64Array, season: number, h: number): number {
+  for (let k = 1; k <= SEASONS; k++) {
+    const value = lagged(history, k * season - h);
+    if (value === value) return value;
+  }
+  return NaN;
+}
+
+const sorted = new Float64Array(SEASONS);
+
+/** The median of the last seasons' values at the place of the tick `h` steps ahead (0: of the last tick, its own value left out); NaN while there is none. */
+export function seasonalMedian(history: Float64Array, season: number, h: number): number {
+  let n = 0;
+  for (let k = 1; k <= SEASONS; k++) {
+    const value = lagged(history, k * season - h);
+    if (value !== value) continue;
+    let i = n++;
+    for (; i > 0 && sorted[i - 1] > value; i--) sorted[i] = sorted[i - 1];
+    sorted[i] = value;
+  }
+  if (n === 0) return NaN;
+  return (sorted[(n - 1) >> 1] + sorted[n >> 1]) / 2;
+}
