@@ -23,8 +23,10 @@ export function keepCheckpoints(service: PipelineService, everyMs: number, logge
           due = performance.now() + everyMs;
         },
         // The next round does what this one did not.
-        (error: unknown) =>
-          logger.debug('a checkpoint failed', { pipeline: service.label, error: errorMessage(error) }),
+        (error: unknown) => {
+          logger.debug('a checkpoint failed', { pipeline: service.label, error: errorMessage(error) });
+          service.recoverFrom(error);
+        },
       )
       .finally(() => (busy = false));
   }, LOOK_MS);

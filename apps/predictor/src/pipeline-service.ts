@@ -3,7 +3,7 @@ import { RiverrunError, errorMessage } from '#domain/errors';
 import { modelLabel, type ModelArtifact, type ModelReference } from '#domain/model';
 import type { Logger, ModelRegistry, TickAppender, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
-import type { Pipeline } from '#pipeline/pipeline';
+import { isStoreGone, type Pipeline } from '#pipeline/pipeline';
 import type { CommittedBatch } from '#pipeline/process-batch';
 import { Submissions, type Answer } from './submissions.js';
 
@@ -91,6 +91,7 @@ export class PipelineService {
           (error: unknown) => {
             if (this.stuck === undefined && this.unsaved === undefined) this.report('saving states failed', error);
             this.unsaved = troubleOf(error);
+            this.recoverFrom(error);
           },
         );
     }, SAVE_CHECK_MS);
@@ -240,6 +241,11 @@ export class PipelineService {
         // Those who look on must not stop what they look at.
         this.report('a listener failed', error);
       }
+  }
+
+  /** Has the loop recover where only that helps: on a quiet log it waits for a tick, and would not find out. */
+  recoverFrom(error: unknown): void {
+    if (isStoreGone(error)) this.log.invalidate?.(error);
   }
 
   private report(what: string, error: unknown): void {

@@ -1,4 +1,5 @@
 /** The narrow ports between the pipeline and the world. Adapters implement them; one contract suite a port holds for every adapter. */
+import type { RiverrunError } from './errors.js';
 import type { ModelArtifact, ModelDraft, ModelManifest, ModelReference } from './model.js';
 import type { OutcomeBatch } from './outcome.js';
 import type { RecordBatch } from './record-batch.js';
@@ -19,6 +20,8 @@ export interface TickLog {
   publish(outcomes: OutcomeBatch): Promise<void>;
   /** Says that the stored states have absorbed everything below `offset` (W). */
   releaseBelow(offset: number): void;
+  /** What was read is void: a waiting `read`, or the next one, rejects with `why`, and the reader recovers. Absent where nothing beside the log can be lost. */
+  invalidate?(why: RiverrunError): void;
   /** Absent where the store is as safe as the log itself. */
   readonly checkpoints?: CheckpointLog;
   /** Ends a waiting `read` with null and releases everything. */

@@ -1,7 +1,7 @@
 /** Checkpoints: copies of the stored states beside the log, for the loss of the store itself.
  *
  *  A round copies every stream whose stored offset is at or after the last round's mark, as it finds it, and then marks W as it was when the round began.
- *  Copies may be younger than the mark (fuzzy), never older: so a replay from the mark, in which each stream skips what it has absorbed, ends in the states of
+ *  Copies may be younger than the mark (fuzzy), never older, also than marks before it: so a replay from the mark, in which each stream skips what it has absorbed, ends in the states of
  *  one uninterrupted pass. Every stored state has its outcome committed (I3), hence so has every copy. */
 import { RiverrunError } from '#domain/errors';
 import type { ModelArtifact, ModelManifest } from '#domain/model';
@@ -29,6 +29,10 @@ interface Mark {
 export class Checkpointer {
   /** The last mark of this owner; a new owner begins with everything. */
   private since = -1;
+  /** No round before W is here: marks of former owners are at or before it, and no copy may fall behind them. */
+  private least = Infinity;
+  /** Counts recoveries up: what a round read before one is not written after it. */
+  private epoch = 0;
   private readonly models = new Set<string>();
 
   constructor(private readonly core: PipelineCore) {}
@@ -37,7 +41,12 @@ export class Checkpointer {
   async round(checkpoints: CheckpointLog): Promise<boolean> {
     const { core } = this;
     const mark = core.watermark;
-    if (mark === undefined || mark.offset === this.since) return false;
+    if (mark === undefined || mark.offset === this.since || mark.offset < this.least) return false;
+    const { epoch } = this;
+    const mustGoOn = (): void => {
+      if (epoch !== this.epoch)
+        throw new RiverrunError('UNAVAILABLE', 'the pipeline has recovered meanwhile: the next round begins anew');
+    };
     const served = core.model;
     // First: one that has come back since is copied below.
     const removed = [...(core.removed ?? [])];
@@ -49,12 +58,15 @@ export class Checkpointer {
     for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
       const page = await core.ports.states.changedSince!(this.since, cursor);
       cursor = page.cursor;
+      mustGoOn();
       if (page.ids.length > 0)
         await checkpoints.write(page.ids.map((id, i) => ({ key: STATE + id, value: page.states[i] })));
     }
     if (served !== undefined) await this.keepModel(checkpoints, served);
     const { offset, model, layout, time }: Mark = mark;
+    mustGoOn();
     await checkpoints.write([{ key: MARK, value: utf8(JSON.stringify({ offset, model, layout, time })) }]);
+    mustGoOn();
     this.since = offset;
     return true;
   }
@@ -66,9 +78,16 @@ export class Checkpointer {
     this.models.add(manifest.digest);
   }
 
-  /** After a recovery: what was copied before may be older than what is stored. */
-  reset(): void {
+  /** Before a recovery: nothing that is stored can be relied on. */
+  stop(): void {
+    this.epoch += 1;
     this.since = -1;
+    this.least = Infinity;
+  }
+
+  /** After it: rounds copy everything, from the log's position `committed` on. */
+  start(committed: number): void {
+    this.least = committed;
   }
 }
 

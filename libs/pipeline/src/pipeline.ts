@@ -33,6 +33,10 @@ export interface Trace {
 
 export type { StreamView } from './stream-view.js';
 
+/** The store holds other states than this pipeline has left there: only a recovery helps. */
+export const isStoreGone = (error: unknown): error is RiverrunError =>
+  error instanceof RiverrunError && (error.code === 'STATE_LOST' || error.code === 'WATERMARK_MISMATCH');
+
 /** Finds the artifact a stored watermark names. */
 export type FindModel = (digest: string) => Promise<ModelArtifact>;
 
@@ -109,6 +113,7 @@ export class Pipeline {
     return this.enqueue(async () => {
       const { core } = this;
       this.broken = true;
+      this.checkpointer.stop();
       const { log } = core.ports;
       core.table.reset();
       core.windowBuffer.clear();
@@ -122,7 +127,7 @@ export class Pipeline {
       await this.useModel(model);
       core.position = offset;
       core.time = core.watermark.time ?? -Infinity;
-      this.checkpointer.reset();
+      this.checkpointer.start(position.committed);
       this.storedExpiry.reset();
       await log.seek(offset);
       await this.replayTo(position);
@@ -213,7 +218,16 @@ export class Pipeline {
   async checkpoint(): Promise<boolean> {
     const { checkpoints } = this.core.ports.log;
     if (checkpoints === undefined || this.broken) return false;
-    return this.checkpointer.round(checkpoints);
+    try {
+      return await this.checkpointer.round(checkpoints);
+    } catch (error) {
+      if (!isStoreGone(error)) throw error;
+      // In the queue: not while a batch is under way, and STATE_LOST is remembered there.
+      return this.enqueue(() => {
+        this.broken = true;
+        throw error;
+      });
+    }
   }
 
   /** Takes the next records; null once the log is closed. `onCommitted` hears of them once their outcomes are committed, also if the save that follows

@@ -25,6 +25,18 @@ export const MUTATIONS = [
     test: 'no state older than the watermark',
   },
   {
+    name: 'a checkpoint copies what is left',
+    edits: [
+      [
+        'libs/adapters/redis/src/commands/changed-states.lua',
+        "  if #all / 2 ~= tonumber(recorded) then return {2, name, recorded, tostring(#all / 2)} end\n",
+        '',
+      ],
+    ],
+    spec: 'redis',
+    test: 'a checkpoint meets that before a tick does',
+  },
+  {
     name: 'what a replay changed is not saved',
     edits: [
       [

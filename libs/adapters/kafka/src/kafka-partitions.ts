@@ -167,7 +167,7 @@ export class KafkaPartitions {
     for (const [key, part] of wanted) {
       const kept = this.logs.get(key);
       if (kept === undefined) this.add(key, part);
-      else if (!continues) kept.invalidate();
+      else if (!continues) kept.rejoined();
     }
     if (this.sink instanceof Committer) this.sink.resume();
     this.settle();

@@ -160,8 +160,12 @@ export class KafkaTickLog implements TickLog {
     return Math.max(0, feed.highWatermark - done);
   }
 
-  /** What was read and computed is void: the next call of `read` says so, and the pipeline recovers. */
-  invalidate(): void {
+  invalidate(why: RiverrunError): void {
+    this.fail(why);
+  }
+
+  /** The group went on without this instance: somebody else may have had the partition meanwhile. */
+  rejoined(): void {
     this.fail(
       new RiverrunError(
         'REASSIGNED',

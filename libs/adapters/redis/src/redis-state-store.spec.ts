@@ -52,6 +52,69 @@ describe('states in redis', () => {
     return found.map(String);
   };
 
+  describe('copies for a checkpoint', () => {
+    /** A state of 40 bytes whose offset is where it belongs. */
+    const at = (id: string, offset: number): PlainChange => {
+      const bytes = new Uint8Array(40);
+      new DataView(bytes.buffer).setFloat64(16, offset, true);
+      return { id, state: bytes };
+    };
+    const copied = async (store: RedisStateStore, since = -1): Promise<string[]> => {
+      const ids: string[] = [];
+      for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
+        const page = await store.changedSince(since, cursor);
+        ids.push(...page.ids);
+        cursor = page.cursor;
+      }
+      return ids.sort();
+    };
+    const filled = async (options: Partial<RedisStateStoreOptions> = {}): Promise<RedisStateStore> => {
+      const store = await opened(client, options);
+      const changes = Array.from({ length: 50 }, (_, i) => at(`s${10 + i}`, i));
+      await store.commit(plainChanges(undefined, mark(50), changes));
+      return store;
+    };
+
+    it('are those of its own state, also while it commits', async () => {
+      const store = await filled({ streamsPerScript: 5 });
+      expect(await copied(store, 45)).toEqual(['s55', 's56', 's57', 's58', 's59']);
+      const changes = Array.from({ length: 50 }, (_, i) => at(`s${10 + i}`, 50 + i));
+      const committing = store.commit(plainChanges(mark(50), mark(100), changes));
+      const rounds = await Promise.all(Array.from({ length: 5 }, () => copied(store)));
+      await committing;
+      for (const ids of [...rounds, await copied(store, 50)]) expect(ids).toHaveLength(50);
+      expect(await copied(await opened())).toHaveLength(50);
+    });
+
+    it('are refused where a bucket, the counts, or everything is gone', async () => {
+      const store = await filled();
+      const [bucket] = await hashes(':s:*');
+      const kept = (await client.call('DUMP', [bucket])) as Buffer;
+      await client.call('UNLINK', [bucket]);
+      await expect(copied(store)).rejects.toMatchObject({ code: 'STATE_LOST' });
+      await client.call('RESTORE', [bucket, '0', kept]);
+      expect(await copied(store)).toHaveLength(50);
+      await client.call('UNLINK', [keys.counts]);
+      await expect(copied(store)).rejects.toMatchObject({ code: 'STATE_LOST' });
+      await client.call('UNLINK', [keys.watermark]);
+      await expect(copied(store)).rejects.toMatchObject({ code: 'WATERMARK_MISMATCH' });
+    });
+
+    it('are refused where an older copy was put back, or another has written', async () => {
+      const store = await filled();
+      const all = await hashes('');
+      const dumps = await Promise.all(all.map((key) => client.call('DUMP', [key])));
+      await store.commit(plainChanges(mark(50), mark(60), [at('s10', 55)]));
+      await client.call('UNLINK', await hashes(''));
+      for (const [i, key] of all.entries()) await client.call('RESTORE', [key, '0', dumps[i] as Buffer]);
+      await expect(copied(store)).rejects.toMatchObject({ code: 'WATERMARK_MISMATCH' });
+      const other = await opened();
+      expect(await copied(other)).toHaveLength(50);
+      await other.commit(plainChanges(mark(50), mark(61), [at('s10', 55)]));
+      await expect(copied(store)).rejects.toMatchObject({ code: 'WATERMARK_MISMATCH' });
+    });
+  });
+
   it('sees that a bucket is lost, wherever its streams are asked for', async () => {
     const store = await opened();
     await store.commit(plainChanges(undefined, mark(1), many(50, 'a')));

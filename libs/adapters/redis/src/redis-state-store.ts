@@ -67,6 +67,8 @@ export class RedisStateStore implements StateStore, WindowStore {
   private readonly keys: PartitionKeys;
   private readonly name: string;
   private version: Version | undefined;
+  /** Id of the commit that was sent and not yet acknowledged; ''. */
+  private underWay = '';
   private buckets = BUCKETS;
 
   constructor(
@@ -79,6 +81,7 @@ export class RedisStateStore implements StateStore, WindowStore {
 
   /** Reads W, and nothing else: states come on demand. */
   async open(): Promise<Watermark | undefined> {
+    this.underWay = '';
     this.version = await this.readHead();
     return parsed(this.version.watermark);
   }
@@ -103,6 +106,7 @@ export class RedisStateStore implements StateStore, WindowStore {
     const version = this.opened();
     if (written(changes.expected) !== version.watermark) throw this.mismatch(version.watermark);
     const commit = randomBytes(12).toString('base64url');
+    this.underWay = commit;
     const watermark = written(changes.next);
     let { unfinished } = version;
     let chunks = 0;
@@ -144,7 +148,8 @@ export class RedisStateStore implements StateStore, WindowStore {
     return windows;
   }
 
-  /** Bucket by bucket, some at a time: about as much as one script may do. Reads whatever is stored: every stored state has its outcome committed. */
+  /** Bucket by bucket, some at a time: about as much as one script may do. Every stored state has its outcome committed. RiverrunError WATERMARK_MISMATCH, STATE_LOST: what
+   *  is stored is not what this store has written. */
   async changedSince(offset: number, cursor: string | undefined): Promise<ChangedStates> {
     const counts = await bucketCounts(this.client, this.keys);
     const buckets = [...counts.keys()].sort((a, b) => a - b).filter((b) => b >= Number(cursor ?? 0));
@@ -152,9 +157,9 @@ export class RedisStateStore implements StateStore, WindowStore {
     for (let sum = 0; some.length < buckets.length && sum < COMMIT_STREAMS; sum += counts.get(some.at(-1)!)!)
       some.push(buckets[some.length]);
     const next = buckets.at(some.length);
-    if (some.length === 0) return { ids: [], states: [], cursor: undefined };
-    const keys = some.map((bucket) => this.keys.states(bucket));
-    const { fields, states } = unpackChanged((await this.client.run(CHANGED_STATES, keys, [String(offset)])) as Buffer);
+    const keys = [this.keys.watermark, this.keys.counts, ...some.map((bucket) => this.keys.states(bucket))];
+    const args = [String(offset), this.opened().commit, this.underWay, ...some.map(String)];
+    const { fields, states } = unpackChanged(this.checked(await this.client.run(CHANGED_STATES, keys, args)));
     return { ids: fields.map(idOf), states, cursor: next === undefined ? undefined : String(next) };
   }
 
