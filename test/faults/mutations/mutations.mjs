@@ -29,7 +29,7 @@ export const MUTATIONS = [
     edits: [
       [
         'libs/adapters/redis/src/commands/changed-states.lua',
-        "  if #all / 2 ~= tonumber(recorded) then return {2, name, recorded, tostring(#all / 2)} end\n",
+        '  if #all / 2 ~= tonumber(recorded) then return {2, name, recorded, tostring(#all / 2)} end\n',
         '',
       ],
     ],
