@@ -1,8 +1,8 @@
 /** Checkpoints: copies of the stored states beside the log, for the loss of the store itself.
  *
  *  A round copies every stream whose stored offset is at or after the last round's mark, as it finds it, and then marks W as it was when the round began.
- *  Copies may be younger than the mark (fuzzy), never older, also than marks before it: so a replay from the mark, in which each stream skips what it has absorbed, ends in the states of
- *  one uninterrupted pass. Every stored state has its outcome committed (I3), hence so has every copy. */
+ *  Copies may be younger than the mark (fuzzy), never older, nor older than a mark before it: so a replay from the mark, in which each stream skips what it has
+ *  absorbed, ends in the states of one uninterrupted pass. Every stored state has its outcome committed (I3), hence so has every copy. */
 import { RiverrunError } from '#domain/errors';
 import type { ModelArtifact, ModelManifest } from '#domain/model';
 import { digestOf, validateModel } from '#domain/model-digest';
