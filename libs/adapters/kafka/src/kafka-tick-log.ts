@@ -13,7 +13,7 @@ import { KafkaCheckpoints } from './kafka-checkpoints.js';
 import type { Assignment } from './group-member.js';
 import { WriterPool, writeOutcomes, type OutputTopics } from './outcome-writers.js';
 import type { PartitionFeed } from './partition-feed.js';
-import { EVERYTHING, type TakenOver, type Takeover } from './takeover.js';
+import type { TakenOver, Takeover } from './takeover.js';
 
 /** How outcomes reach Kafka: see Committer and PlainProducer. */
 export interface OutcomeSink {
@@ -73,7 +73,7 @@ export class KafkaTickLog implements TickLog {
         await parts.sink.commit(this.requestFor(this.committed, records));
       },
       // Of a transaction that was just committed, the marker may still be on its way: what is there is waited for.
-      edges: (part) => parts.takeover.edges(part, EVERYTHING),
+      edges: (part) => parts.takeover.edges(part, { stable: false }),
     });
   }
 

@@ -7,9 +7,9 @@ import type { Assignment } from './group-member.js';
 import type { TopicPartition } from './assign-partitions.js';
 import { decodeMetadata, encodeMetadata, fingerprint, type CommitMetadata } from './commit-metadata.js';
 import { kafkaErrorType, send, type Broker, type Cluster } from './kafkajs.js';
+import { committedOffsets, EARLIEST, edgeOf, fetchAt, LATEST } from './partition-requests.js';
 import { codedError } from './transactional-producer.js';
-import { describeTransaction, offsetFetch, type CommittedOffset } from './requests.js';
-import { decodeFetchResponse, encodeFetchRequest } from './codec/fetch-response.js';
+import { describeTransaction, type CommittedOffset } from './requests.js';
 import type { KafkaCodec } from './codec/codec.js';
 
 export interface TakeoverOptions {
@@ -39,11 +39,6 @@ export interface TakenOver {
   readonly last?: { readonly ts: number; readonly crc: number };
 }
 
-/** Isolation levels of ListOffsets: `latest` is where committed records end, or where all do. */
-const COMMITTED = 1;
-export const EVERYTHING = 0;
-const EARLIEST = -2;
-const LATEST = -1;
 const UNSTABLE = 88;
 const MOVING = new Set([
   'UNKNOWN_TOPIC_OR_PARTITION',
@@ -96,9 +91,9 @@ export class Takeover {
     };
   }
 
-  /** The first offset that can be read, and the next one to be committed to the log. */
-  async edges(part: TopicPartition, isolation = COMMITTED): Promise<{ start: number; end: number }> {
-    const [start, end] = await Promise.all([this.edge(part, EARLIEST, isolation), this.edge(part, LATEST, isolation)]);
+  /** The first offset that can be read, and the one behind the last record: of committed ones, or not `stable`: of all. */
+  async edges(part: TopicPartition, { stable = true } = {}): Promise<{ start: number; end: number }> {
+    const [start, end] = await Promise.all([this.edge(part, EARLIEST, stable), this.edge(part, LATEST, stable)]);
     return { start, end };
   }
 
@@ -153,14 +148,8 @@ export class Takeover {
   }
 
   private async fetchOffset({ topic, partition }: TopicPartition, stable: boolean): Promise<CommittedOffset> {
-    const { groupId } = this.options;
-    const coordinator = await this.cluster.findGroupCoordinator({ groupId });
-    const { errorCode, offsets } = await send(
-      coordinator,
-      offsetFetch(groupId, [{ topic, partitions: [partition] }], stable),
-    );
-    if (errorCode !== 0) throw codedError('OffsetFetch', errorCode);
-    return offsets[0];
+    const [offset] = await committedOffsets(this.cluster, this.options.groupId, topic, [partition], stable);
+    return offset;
   }
 
   /** Refused by the coordinator unless member and generation are the present ones: I1. */
@@ -194,37 +183,23 @@ export class Takeover {
 
   /** A partition nobody has read yet may be one of those added later: the offsets of the others tell. */
   private async checkOthers({ topic }: TopicPartition, partitions: number): Promise<void> {
-    const { groupId } = this.options;
-    const coordinator = await this.cluster.findGroupCoordinator({ groupId });
     const all = Array.from({ length: partitions }, (_, p) => p);
-    const { errorCode, offsets } = await send(coordinator, offsetFetch(groupId, [{ topic, partitions: all }], false));
-    if (errorCode !== 0) throw codedError('OffsetFetch', errorCode);
-    for (const { offset, metadata } of offsets) {
+    for (const { offset, metadata } of await committedOffsets(this.cluster, this.options.groupId, topic, all, false)) {
       const count = offset < 0 ? undefined : decodeMetadata(metadata)?.n;
       if (count !== undefined && count !== partitions) throw countChanged(topic, count, partitions);
     }
   }
 
-  private async edge({ topic, partition }: TopicPartition, timestamp: number, isolation: number): Promise<number> {
+  private async edge(part: TopicPartition, which: typeof EARLIEST | typeof LATEST, stable: boolean): Promise<number> {
     for (let waited = 0, pause = 20; ; waited += pause, pause = Math.min(2 * pause, 500))
       try {
-        const leader = await this.leader({ topic, partition });
-        const wanted = [{ topic, partitions: [{ partition, timestamp }] }];
-        const { responses } = await leader.listOffsets({ isolationLevel: isolation, topics: wanted });
-        return Number(responses[0].partitions[0].offset);
+        return await edgeOf(this.cluster, part, which, { stable });
       } catch (error) {
         // A topic that was just made, or a leader that has just moved: brokers learn of it one after the other.
         if (!MOVING.has(kafkaErrorType(error)) || waited >= MOVED_WITHIN_MS) throw error;
         await new Promise((resolve) => setTimeout(resolve, pause));
         await this.cluster.refreshMetadata();
       }
-  }
-
-  private async leader({ topic, partition }: TopicPartition): Promise<Broker> {
-    await this.cluster.addMultipleTargetTopics([topic]);
-    const leader = this.cluster.findTopicPartitionMetadata(topic).find((p) => p.partitionId === partition)?.leader;
-    if (leader === undefined) throw new RiverrunError('KAFKA_TOPIC', `topic ${topic} has no partition ${partition}`);
-    return this.cluster.findBroker({ nodeId: leader });
   }
 
   private async check(
@@ -256,26 +231,9 @@ export class Takeover {
   }
 
   /** undefined where compaction has taken the record away. */
-  private async fingerprintAt(
-    { topic, partition }: TopicPartition,
-    offset: number,
-  ): Promise<{ ts: number; crc: number } | undefined> {
-    const broker = await this.leader({ topic, partition });
-    const { partitions } = await send(broker, {
-      apiKey: 1,
-      apiVersion: 11,
-      apiName: 'Fetch',
-      body: encodeFetchRequest({
-        maxWaitMs: 100,
-        minBytes: 1,
-        maxBytes: 1 << 20,
-        isolation: 'read_committed',
-        topics: [{ topic, partitions: [{ partition, fetchOffset: offset, maxBytes: 1 << 16 }] }],
-      }),
-      decode: decodeFetchResponse,
-    });
-    const [fetched] = partitions;
-    if (fetched.errorCode !== 0) throw codedError(`Fetch of ${topic}/${partition}`, fetched.errorCode);
+  private async fingerprintAt(part: TopicPartition, offset: number): Promise<{ ts: number; crc: number } | undefined> {
+    const fetched = await fetchAt(this.cluster, part, offset, { maxBytes: 1 << 16, maxWaitMs: 100 });
+    if (fetched.errorCode !== 0) throw codedError(`Fetch of ${part.topic}/${part.partition}`, fetched.errorCode);
     const { batch } = await this.options.codec.readRecords(fetched, offset, 'read_committed');
     return batch !== undefined && batch.offsets[0] === offset ? fingerprint(batch, 0) : undefined;
   }
