@@ -2,13 +2,14 @@
  *  through time, a rate that falls to nothing, weight decay. The number of epochs is fixed: what comes out is judged on live ticks, beside the champion, and
  *  rows held back here would be the newest, which a network that follows a changing stream needs most. */
 import { RiverrunError } from '#domain/errors';
-import { weightCount, weightShapes, type NetworkSpec } from '#rnn/spec';
+import type { NetworkSpec } from '#rnn/spec';
 import { pickBackend } from './backend.js';
 import { Learner } from './learner.js';
 import { seededRandom, shuffle, type Random } from './random.js';
 import { initialWeights, networkSpec } from './recurrent-network.js';
 import type { Batch } from './sequences.js';
 import type { Cell } from './train.types.js';
+import { joined, partsOf } from './weight-parts.js';
 
 /** One stream: row t is what the network is given of a tick, and what it is asked for then. */
 export interface ForecastRows {
@@ -52,12 +53,13 @@ const LAST_RATE = 0.02;
 
 /** RiverrunError TRAINING_FAILED where there is nothing to learn from, or the loss does not stay finite. */
 export async function fitForecaster(request: FitRequest): Promise<FitResult> {
-  const { inputs, outputs, cell, hidden, seed, rate, epochs } = request;
+  const { inputs, outputs, cell, hidden, seed, rate, epochs, warmStart } = request;
   await pickBackend();
   const network = networkSpec(cell, inputs, hidden, outputs);
   const random = seededRandom(seed);
   const options = { burnIn: BURN_IN, huber: HUBER, weightDecay: WEIGHT_DECAY };
-  const learner = new Learner(cell, network, startWeights(network, request), 1, rate, options);
+  const start = warmStart === undefined ? initialWeights(network, seed) : partsOf(network, warmStart);
+  const learner = new Learner(cell, network, start, 1, rate, options);
   try {
     let loss = NaN;
     for (let epoch = 0; epoch < epochs; epoch++) {
@@ -78,7 +80,7 @@ export async function fitForecaster(request: FitRequest): Promise<FitResult> {
           `the loss is not finite in epoch ${epoch + 1}: the attempt is given up, what is served stays`,
         );
     }
-    return { network, weights: flat(network, learner.weights()), loss };
+    return { network, weights: joined(learner.weights()), loss };
   } finally {
     learner.dispose();
   }
@@ -125,23 +127,4 @@ function toBatch(pieces: readonly Piece[], d: number, outputs: number): Batch {
     }
   });
   return { steps: STEPS, size, inputs, targets, counts };
-}
-
-function startWeights(network: NetworkSpec, { warmStart, seed }: FitRequest): Float32Array[] {
-  if (warmStart === undefined) return initialWeights(network, seed);
-  let offset = 0;
-  return weightShapes(network).map(({ shape }) => {
-    const size = shape.reduce((a, b) => a * b, 1);
-    return warmStart.slice(offset, (offset += size));
-  });
-}
-
-function flat(network: NetworkSpec, parts: readonly Float32Array[]): Float32Array {
-  const weights = new Float32Array(weightCount(network));
-  let offset = 0;
-  for (const part of parts) {
-    weights.set(part, offset);
-    offset += part.length;
-  }
-  return weights;
 }

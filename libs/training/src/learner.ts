@@ -4,6 +4,7 @@ import { weightShapes, type NetworkSpec } from '#rnn/spec';
 import { BURN_IN, type Batch } from './sequences.js';
 import type { Cell } from './train.types.js';
 import { unroll } from './unroll.js';
+import { joined, partsOf } from './weight-parts.js';
 
 const MAX_GRADIENT_NORM = 1;
 /** Where the loss turns from squared to absolute error, in units of persistence's error. */
@@ -31,7 +32,6 @@ export interface LearnerOptions {
 export class Learner {
   private readonly variable: tf.Variable<tf.Rank.R1>;
   private readonly units: number;
-  private readonly shapes: ReturnType<typeof weightShapes>;
   private readonly adam: Adam;
   /** What a step leaves of each weight, where weights decay. */
   private readonly kept: tf.Tensor1D | undefined;
@@ -39,19 +39,18 @@ export class Learner {
   /** Targets are divided by `gain`, predictions multiplied by it. */
   constructor(
     private readonly cell: Cell,
-    network: NetworkSpec,
+    private readonly network: NetworkSpec,
     weights: readonly Float32Array[],
     private readonly gain: number,
     rate: number,
     private readonly options: LearnerOptions = {},
   ) {
     const { weightDecay = 0 } = options;
-    this.shapes = weightShapes(network);
-    this.units = this.shapes[1].shape[0];
-    const flat = Float32Array.from(weights.flatMap((part) => [...part]));
-    this.variable = tf.tidy(() => tf.variable(tf.tensor1d(flat)));
+    const shapes = weightShapes(network);
+    this.units = shapes[1].shape[0];
+    this.variable = tf.tidy(() => tf.variable(tf.tensor1d(joined(weights))));
     this.adam = new Adam(rate, 0.9, 0.999, 1e-7);
-    const kept = this.shapes.flatMap(({ shape }) =>
+    const kept = shapes.flatMap(({ shape }) =>
       new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(shape.length > 1 ? 1 - weightDecay : 1),
     );
     this.kept = weightDecay === 0 ? undefined : tf.tensor1d(kept);
@@ -102,9 +101,7 @@ export class Learner {
 
   /** In the order of `weightShapes`. */
   weights(): Float32Array[] {
-    const flat = this.variable.dataSync<'float32'>();
-    let from = 0;
-    return this.shapes.map(({ shape }) => flat.slice(from, (from += shape.reduce((a, b) => a * b, 1))));
+    return partsOf(this.network, this.variable.dataSync<'float32'>());
   }
 
   halveRate(): void {

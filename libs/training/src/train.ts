@@ -16,6 +16,7 @@ import {
   type TrainResult,
 } from './train.types.js';
 import { judge, type Verdict } from './verdict.js';
+import { joined, partsOf } from './weight-parts.js';
 
 const BATCH_SIZE = 32;
 const RATE = 0.01;
@@ -73,7 +74,7 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
     const { rows, mae, persistenceMae, improved } = best.verdict;
     return {
       network,
-      weights: flatten(network, best.weights, gain),
+      weights: joined(withReadOut(network, best.weights, (w) => w * gain)),
       record: {
         streams: set.streams.length,
         rows: set.rows,
@@ -98,27 +99,18 @@ function startWeights(network: NetworkSpec, { warmStart, seed }: TrainRequest, g
       'TRAINING_FAILED',
       `The weights to go on from number ${warmStart.length}, this network has ${weightCount(network)}: start without them`,
     );
-  let offset = 0;
-  return weightShapes(network).map(({ layer, shape }) => {
-    const size = shape.reduce((a, b) => a * b, 1);
-    const part = warmStart.slice(offset, (offset += size));
-    return layer === 0 ? part : part.map((w) => w / gain);
-  });
+  return withReadOut(network, partsOf(network, warmStart), (w) => w / gain);
 }
 
 /** The weights with a read-out of zeros: persistence, the floor below which nothing is kept. */
-const silenced = (network: NetworkSpec, learner: Learner): Float32Array[] => {
-  const shapes = weightShapes(network);
-  return learner.weights().map((part, i) => (shapes[i].layer === 0 ? part : part.fill(0)));
-};
+const silenced = (network: NetworkSpec, learner: Learner): Float32Array[] =>
+  withReadOut(network, learner.weights(), () => 0);
 
-function flatten(network: NetworkSpec, parts: readonly Float32Array[], gain: number): Float32Array {
-  const flat = new Float32Array(weightCount(network));
+const withReadOut = (
+  network: NetworkSpec,
+  parts: readonly Float32Array[],
+  change: (w: number) => number,
+): Float32Array[] => {
   const shapes = weightShapes(network);
-  let offset = 0;
-  parts.forEach((part, i) => {
-    flat.set(shapes[i].layer === 0 ? part : part.map((w) => w * gain), offset);
-    offset += part.length;
-  });
-  return flat;
-}
+  return parts.map((part, i) => (shapes[i].layer === 0 ? part : part.map(change)));
+};
