@@ -113,7 +113,7 @@ export class ForecastPlan {
     if (value === value) this.settle(state, history, value);
     const before = lagged(history, 0);
     pushHistory(history, value);
-    const median = this.season > 0 ? seasonalMedian(history, this.season, 0) : NaN;
+    const median = this.medianFor(history, 0);
     const base = median === median ? median : before;
     const residual = value - base;
     state[Field.change] = residual - state[Field.residual];
@@ -132,12 +132,12 @@ export class ForecastPlan {
   /** Writes FEATURES numbers to target[at ..]: what the network is given after `absorb`. */
   writeFeatures(state: Float64Array, target: Float32Array, at: number): void {
     const scale = this.scaleOf(state);
-    const ahead = this.baseFor(this.historyOf(state), this.horizon);
+    const history = this.historyOf(state);
+    const ahead = this.baseFor(history, this.horizon);
     target[at] = inScales(state[Field.residual], scale);
     target[at + 1] = inScales(state[Field.change], scale);
     target[at + 2] = inScales(ahead - state[Field.base], BASE_MOVES * scale);
-    const history = this.historyOf(state);
-    const naive = this.season > 0 ? seasonalNaive(history, this.season, this.horizon) : NaN;
+    const naive = this.naiveFor(history, this.horizon);
     target[at + 3] = inScales(naive - ahead, scale);
     target[at + 4] = inScales(this.baseFor(history, 1) - state[Field.base], scale);
     target[at + 5] = inScales(lagged(history, 0) - lagged(history, 1), BASE_MOVES * scale);
@@ -159,16 +159,18 @@ export class ForecastPlan {
     const slot = this.at.pending + ((state[Field.count] - 1) % H) * 2 * H;
     for (let h = 1; h <= H; h++) {
       const k = (h - 1) * K;
-      const base = this.baseFor(history, h);
+      const median = this.medianFor(history, h);
+      const base = median === median ? median : last;
       forecasts[k + Predictor.persistence] = last;
-      forecasts[k + Predictor.seasonalNaive] = this.season > 0 ? seasonalNaive(history, this.season, h) : NaN;
-      forecasts[k + Predictor.median] = this.season > 0 ? seasonalMedian(history, this.season, h) : NaN;
+      forecasts[k + Predictor.seasonalNaive] = this.naiveFor(history, h);
+      forecasts[k + Predictor.median] = median;
       forecasts[k + Predictor.statistical] = base + this.slope(state, h) * (residual === residual ? residual : 0);
       forecasts[k + Predictor.model] = outputs === undefined ? NaN : base + outputs[at + h - 1] * scale;
       mixtureWeights(state, this.at.mixture + (h - 1) * mixtureSize(K), PRIOR, forecasts, k, weights, k);
-      let sum = 0;
-      for (let p = 0; p < K; p++) if (weights[k + p] > 0) sum += weights[k + p] * forecasts[k + p];
-      mixed[h - 1] = weights.subarray(k, k + K).some((w) => w > 0) ? sum : NaN;
+      let sum = NaN;
+      for (let p = 0; p < K; p++)
+        if (weights[k + p] > 0) sum = (sum === sum ? sum : 0) + weights[k + p] * forecasts[k + p];
+      mixed[h - 1] = sum;
       state[slot + 2 * (h - 1)] = forecasts[k + Predictor.model];
       state[slot + 2 * (h - 1) + 1] = mixed[h - 1];
     }
@@ -182,15 +184,18 @@ export class ForecastPlan {
   /** What the predictor alone said of the next tick, `h` steps before it. */
   expectedOf(state: Float64Array, predictor: number, h: number): number {
     if (h > state[Field.count]) return NaN;
-    this.recall(state, this.historyOf(state), h);
+    const history = this.historyOf(state);
+    this.recall(state, history, h, this.medianFor(history, 1), this.naiveFor(history, 1));
     return this.forecasts[predictor];
   }
 
   private settle(state: Float64Array, history: Float64Array, value: number): void {
     const { horizon: H } = this;
     const scale = this.scaleOf(state);
+    const median = this.medianFor(history, 1);
+    const naive = this.naiveFor(history, 1);
     for (let h = 1; h <= H && h <= state[Field.count]; h++) {
-      this.recall(state, history, h);
+      this.recall(state, history, h, median, naive);
       updateMixture(
         state,
         this.at.mixture + (h - 1) * mixtureSize(K),
@@ -213,15 +218,15 @@ export class ForecastPlan {
     }
   }
 
-  /** What each predictor said of the next tick `h` steps before it, into forecasts[0 .. K). Only what cannot be made again was kept. */
-  private recall(state: Float64Array, history: Float64Array, h: number): void {
+  /** What each predictor said of the next tick `h` steps before it, into forecasts[0 .. K). Only what cannot be made again was kept; `median` and `naive` are the
+   *  next tick's, the same from every origin. */
+  private recall(state: Float64Array, history: Float64Array, h: number, median: number, naive: number): void {
     const { forecasts } = this;
     const residual = state[this.at.residuals + ((state[Field.count] - h) % this.horizon)];
     const last = lagged(history, h - 1);
-    const median = this.season > 0 ? seasonalMedian(history, this.season, 1) : NaN;
     const base = (this.recalledBase = median === median ? median : last);
     forecasts[Predictor.persistence] = last;
-    forecasts[Predictor.seasonalNaive] = this.season > 0 ? seasonalNaive(history, this.season, 1) : NaN;
+    forecasts[Predictor.seasonalNaive] = naive;
     forecasts[Predictor.median] = median;
     forecasts[Predictor.statistical] = base + this.slope(state, h) * (residual === residual ? residual : 0);
     forecasts[Predictor.model] = state[this.pendingOf(state, h)];
@@ -235,8 +240,16 @@ export class ForecastPlan {
   }
 
   private baseFor(history: Float64Array, h: number): number {
-    const median = this.season > 0 ? seasonalMedian(history, this.season, h) : NaN;
+    const median = this.medianFor(history, h);
     return median === median ? median : lagged(history, 0);
+  }
+
+  private medianFor(history: Float64Array, h: number): number {
+    return this.season > 0 ? seasonalMedian(history, this.season, h) : NaN;
+  }
+
+  private naiveFor(history: Float64Array, h: number): number {
+    return this.season > 0 ? seasonalNaive(history, this.season, h) : NaN;
   }
 
   private pendingOf(state: Float64Array, h: number): number {

@@ -15,7 +15,7 @@ import {
 import { lagError } from '#forecasting/lag-error';
 import { addScore, SCORE_FIELDS, scoresOf, type Scores } from '#forecasting/scores';
 import { findSeason } from '#forecasting/season';
-import { trainingRows } from '#forecasting/training-rows';
+import { trainingRows, type TrainingRows } from '#forecasting/training-rows';
 import { createNetwork } from '#rnn/network';
 import type { Network } from '#rnn/network.types';
 import type { NetworkSpec } from '#rnn/spec';
@@ -173,7 +173,7 @@ export class Backtest {
       this.renew(stream);
       this.streams.set(id, stream);
       // A network has places for the streams it was made for.
-      if (this.network !== undefined && stream.index >= this.network.capacity) this.serve();
+      if (this.network !== undefined && stream.index >= this.network.capacity) this.serve(this.trainingRows());
     }
     return stream;
   }
@@ -276,11 +276,11 @@ export class Backtest {
   private async train(seen: number): Promise<void> {
     const { options } = this;
     this.nextTraining = options.retrainEvery === 0 ? Infinity : seen + (options.retrainEvery ?? this.cycle());
-    const windows = [...this.streams.values()].map(({ rows }) => Float64Array.from(rows.slice(-2 * options.window)));
     const before = process.cpuUsage();
     const again = this.weights !== undefined;
+    const rows = this.trainingRows();
     const result = await fitForecaster({
-      streams: windows.map((window) => trainingRows(this.plan!, window)),
+      streams: rows,
       inputs: FEATURES,
       outputs: options.horizon,
       cell: options.cell,
@@ -295,19 +295,25 @@ export class Backtest {
     this.retrains += 1;
     this.weights = result.weights;
     this.spec = result.network;
-    this.serve();
+    this.serve(rows);
+  }
+
+  /** By stream, in the order of their indices. */
+  private trainingRows(): TrainingRows[] {
+    const { window } = this.options;
+    return [...this.streams.values()].map(({ rows }) =>
+      trainingRows(this.plan!, Float64Array.from(rows.slice(-2 * window))),
+    );
   }
 
   /** A network of the newest weights, every stream warmed up from its window. */
-  private serve(): void {
+  private serve(windows: readonly TrainingRows[]): void {
     // Room for streams to come, so that not every new one makes a new network.
     const capacity = 2 ** Math.ceil(Math.log2(Math.max(1, this.streams.size)));
     this.network = createNetwork(this.spec!, this.weights!, { capacity, maxWave: 1 });
-    for (const { index, rows } of this.streams.values()) {
-      const { features } = trainingRows(this.plan!, Float64Array.from(rows.slice(-2 * this.options.window)));
+    for (const [index, { features }] of windows.entries())
       for (let at = Math.max(0, features.length - WARM_UP * FEATURES); at < features.length; at += FEATURES)
         this.step(index, features.subarray(at, at + FEATURES));
-    }
   }
 
   private cycle(): number {
