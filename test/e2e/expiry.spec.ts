@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { connectRedis } from '#adapters/redis/redis-client';
 import { RedisStateStore } from '#adapters/redis/redis-state-store';
 import { createTopic, produce, readCommitted, type ReadRecord } from '../support/kafka-clients.js';
-import { describeWithServers, kafkaBrokers, redisUrl, uniqueName } from '../support/servers/use.js';
+import { describeWithServers, kafkaBrokers, redisUrl } from '../support/servers/use.js';
+import { deployment } from '../support/deployment.js';
 import { Service } from '../support/service.js';
 
 const HOUR = 3_600_000;
@@ -11,18 +12,17 @@ const HOUR = 3_600_000;
 await describeWithServers(['kafka', 'redis'], 'RIVERRUN_STATE_TTL', () => {
   it('removes streams that have gone quiet, and starts them over', { timeout: 60_000 }, async () => {
     const brokers = await kafkaBrokers();
-    const app = uniqueName('expiry');
-    const [ticks, predictions] = [`${app}-ticks`, `${app}-predictions`];
+    const {
+      app,
+      inputs: [ticks],
+      predictions,
+      env,
+    } = deployment(1, 'expiry');
     for (const topic of [ticks, predictions]) await createTopic(brokers, topic);
     const service = new Service({
-      RIVERRUN_MODE: 'distributed',
+      ...env,
       KAFKA_BROKERS: brokers.join(','),
       REDIS_URL: await redisUrl(),
-      RIVERRUN_APP: app,
-      RIVERRUN_TICKS_TOPIC: ticks,
-      RIVERRUN_PREDICTIONS_TOPIC: predictions,
-      RIVERRUN_DEAD_LETTER_TOPIC: `${app}-dlt`,
-      RIVERRUN_FROM: 'earliest',
       RIVERRUN_STATE_TTL: '1h',
       RIVERRUN_CHECKPOINT_INTERVAL: '1s',
     });

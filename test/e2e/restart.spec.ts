@@ -1,7 +1,8 @@
 /** An instance that is killed and started again with its data folder, on real servers. */
 import { afterEach, expect, it } from 'vitest';
 import { createTopic, produce, readCommitted } from '../support/kafka-clients.js';
-import { describeWithServers, kafkaBrokers, redisUrl, uniqueName } from '../support/servers/use.js';
+import { describeWithServers, kafkaBrokers, redisUrl } from '../support/servers/use.js';
+import { deployment } from '../support/deployment.js';
 import { Service } from '../support/service.js';
 
 /** Long enough that nobody waits it out by accident, on however busy a machine. */
@@ -13,18 +14,16 @@ await describeWithServers(['kafka', 'redis'], 'an instance that is killed and st
 
   it("does not wait for its former self's session to time out", { timeout: 90_000 }, async () => {
     const brokers = await kafkaBrokers();
-    const app = uniqueName('restart');
-    const [ticks, predictions] = [`${app}-ticks`, `${app}-predictions`];
+    const {
+      inputs: [ticks],
+      predictions,
+      env,
+    } = deployment(1, 'restart');
     for (const topic of [ticks, predictions]) await createTopic(brokers, topic, 2);
     const service = new Service({
-      RIVERRUN_MODE: 'distributed',
+      ...env,
       KAFKA_BROKERS: brokers.join(','),
       REDIS_URL: await redisUrl(),
-      RIVERRUN_APP: app,
-      RIVERRUN_TICKS_TOPIC: ticks,
-      RIVERRUN_PREDICTIONS_TOPIC: predictions,
-      RIVERRUN_DEAD_LETTER_TOPIC: `${app}-dlt`,
-      RIVERRUN_FROM: 'earliest',
       RIVERRUN_SESSION_TIMEOUT: `${SESSION_TIMEOUT_MS / 1000}s`,
     });
     services.push(service);

@@ -19,8 +19,8 @@ export interface Deployment {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export function deployment(inputTopics = 1): Deployment {
-  const app = uniqueName('it');
+export function deployment(inputTopics = 1, prefix = 'it'): Deployment {
+  const app = uniqueName(prefix);
   const inputs = Array.from({ length: inputTopics }, (_, i) => `${app}-ticks-${i}`);
   const names = { predictions: `${app}-predictions`, deadLetters: `${app}-dlt`, checkpoints: `${app}-state-changelog` };
   const env = {

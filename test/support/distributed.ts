@@ -4,26 +4,18 @@ import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
 import { createTopic, produce, readCommitted, type ProducedRecord, type ReadRecord } from './kafka-clients.js';
 import { gruSpec, randomWeights } from './models.js';
 import { runCli, type Finished } from './run-cli.js';
+import { deployment } from './deployment.js';
 import { Service } from './service.js';
-import { kafkaBrokers, redisUrl, uniqueName } from './servers/use.js';
+import { kafkaBrokers, redisUrl } from './servers/use.js';
 
 export class DistributedApp {
   /** Starts the built service over a new topic of ticks. */
   static async start(prefix: string, partitions: number): Promise<DistributedApp> {
-    const app = uniqueName(prefix);
+    const { app, inputs, predictions, deadLetters, env: names } = deployment(1, prefix);
     const [brokers, url] = [await kafkaBrokers(), await redisUrl()];
-    const topics = { ticks: `${app}-ticks`, predictions: `${app}-predictions`, letters: `${app}-dlt` };
+    const topics = { ticks: inputs[0], predictions, letters: deadLetters };
     await createTopic(brokers, topics.ticks, partitions);
-    const env = {
-      RIVERRUN_MODE: 'distributed',
-      RIVERRUN_APP: app,
-      RIVERRUN_TICKS_TOPIC: topics.ticks,
-      RIVERRUN_PREDICTIONS_TOPIC: topics.predictions,
-      RIVERRUN_DEAD_LETTER_TOPIC: topics.letters,
-      RIVERRUN_FROM: 'earliest',
-      KAFKA_BROKERS: brokers.join(','),
-      REDIS_URL: url,
-    };
+    const env = { ...names, KAFKA_BROKERS: brokers.join(','), REDIS_URL: url };
     const started = new DistributedApp(app, topics, env, brokers, await connectRedis({ url }));
     await started.service.start();
     await started.ready();

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { MemoryStateStore } from '#adapters/memory/memory-state-store';
 import type { CheckpointEntry, CheckpointLog, StateChanges, StateStore } from '#domain/ports';
 import { gruSpec, modelOf, seeded } from '../../../test/support/models.js';
-import { outcomeAt, recordsOf, TestPipeline, type Outcome, type TickJson } from '../../../test/support/pipelines.js';
+import { rememberOutcomes, runInSpiteOf } from '../../../test/support/crashes.js';
+import { TestPipeline, type Outcome, type TickJson } from '../../../test/support/pipelines.js';
 
 const TTL = 10_000;
 const RAW = modelOf(gruSpec(8), 1);
@@ -145,8 +146,6 @@ describe('a stream that has been quiet for longer than the TTL', () => {
             saveAfterRecords,
           }).open();
           await pipeline.swap(model);
-          const seen = new Map<number, Outcome>();
-          const publish = pipeline.log.publish.bind(pipeline.log);
           const commit = pipeline.states.commit.bind(pipeline.states);
           let writes = 0;
           const dying = async (write: () => Promise<void>, part?: () => Promise<void>): Promise<void> => {
@@ -156,35 +155,15 @@ describe('a stream that has been quiet for longer than the TTL', () => {
             await (torn ? part() : write());
             if (torn || crashes.includes(3 * writes + 2)) throw new Error('killed');
           };
-          pipeline.log.publish = (outcomes) =>
-            dying(async () => {
-              await publish(outcomes);
-              outcomes.records.offsets.forEach((offset, i) => {
-                expect(seen.has(offset)).toBe(false);
-                seen.set(offset, outcomeAt(outcomes, i));
-              });
-            });
+          const seen = rememberOutcomes(pipeline, dying);
           pipeline.states.commit = (changes) =>
             dying(
               () => commit(changes),
               () => (changes.expected === undefined ? Promise.resolve() : commit(someOf(changes, random))),
             );
-          await pipeline.log.append(recordsOf(ticks));
-          while (seen.size < ticks.length) {
-            try {
-              await pipeline.pipeline.next();
-              if (random() < 0.3) await pipeline.pipeline.expireStored();
-            } catch {
-              for (;;) {
-                try {
-                  await pipeline.open();
-                  break;
-                } catch (error) {
-                  expect((error as Error).message).toBe('killed');
-                }
-              }
-            }
-          }
+          await runInSpiteOf(pipeline, ticks, seen, async () => {
+            if (random() < 0.3) await pipeline.pipeline.expireStored();
+          });
           writes = Infinity;
           expect(ticks.map((_, offset) => seen.get(offset))).toEqual(expected);
           expect(await finalStates(pipeline)).toEqual(await finalStates(calm));

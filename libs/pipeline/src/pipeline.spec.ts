@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_PIPELINE } from '#domain/pipeline-spec';
 import { createNetwork } from '#rnn/network';
 import { gruSpec, modelOf, seeded } from '../../../test/support/models.js';
-import { outcomeAt, recordsOf, TestPipeline, type Outcome, type TickJson } from '../../../test/support/pipelines.js';
+import { rememberOutcomes, runInSpiteOf } from '../../../test/support/crashes.js';
+import { recordsOf, TestPipeline, type Outcome, type TickJson } from '../../../test/support/pipelines.js';
 
 const GRU = gruSpec(8);
 const RAW = modelOf(GRU, 1);
@@ -121,8 +122,6 @@ describe('a crash', () => {
             saveAfterRecords: 48,
           }).open();
           await pipeline.swap(model);
-          const seen = new Map<number, Outcome>();
-          const publish = pipeline.log.publish.bind(pipeline.log);
           const commit = pipeline.states.commit.bind(pipeline.states);
           let writes = 0;
           // The process dies just before, or just after, its n-th write took effect.
@@ -134,30 +133,9 @@ describe('a crash', () => {
             if (after) throw new Error('killed');
             return result;
           };
-          pipeline.log.publish = (outcomes) =>
-            dying(async () => {
-              await publish(outcomes);
-              outcomes.records.offsets.forEach((offset, i) => {
-                expect(seen.has(offset)).toBe(false);
-                seen.set(offset, outcomeAt(outcomes, i));
-              });
-            });
+          const seen = rememberOutcomes(pipeline, dying);
           pipeline.states.commit = (changes) => dying(() => commit(changes));
-          await pipeline.log.append(recordsOf(ticks));
-          while (seen.size < ticks.length) {
-            try {
-              await pipeline.pipeline.next();
-            } catch {
-              for (;;) {
-                try {
-                  await pipeline.open();
-                  break;
-                } catch (error) {
-                  expect((error as Error).message).toBe('killed');
-                }
-              }
-            }
-          }
+          await runInSpiteOf(pipeline, ticks, seen);
           writes = Infinity;
           expect(ticks.map((_, offset) => seen.get(offset))).toEqual(expected);
           expect(await finalStates(pipeline)).toEqual(await finalStates(calm));

@@ -1,0 +1,48 @@
+/** A pipeline whose writes die now and then, and which is opened again until every tick has its outcome. */
+import { expect } from 'vitest';
+import { outcomeAt, recordsOf, type Outcome, type TestPipeline, type TickJson } from './pipelines.js';
+
+/** Writes outcomes through `dying` and remembers them by offset: each may come once only. */
+export function rememberOutcomes(
+  { log }: TestPipeline,
+  dying: (write: () => Promise<void>) => Promise<void>,
+): Map<number, Outcome> {
+  const seen = new Map<number, Outcome>();
+  const publish = log.publish.bind(log);
+  log.publish = (outcomes) =>
+    dying(async () => {
+      await publish(outcomes);
+      outcomes.records.offsets.forEach((offset, i) => {
+        expect(seen.has(offset)).toBe(false);
+        seen.set(offset, outcomeAt(outcomes, i));
+      });
+    });
+  return seen;
+}
+
+/** Until all of `ticks` are seen; `afterBatch` may die too. Nothing else than 'killed' may keep the pipeline from opening. */
+export async function runInSpiteOf(
+  pipeline: TestPipeline,
+  ticks: readonly (TickJson | string)[],
+  seen: ReadonlyMap<number, Outcome>,
+  afterBatch: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  await pipeline.log.append(recordsOf(ticks));
+  while (seen.size < ticks.length)
+    try {
+      await pipeline.pipeline.next();
+      await afterBatch();
+    } catch {
+      await reopen(pipeline);
+    }
+}
+
+async function reopen(pipeline: TestPipeline): Promise<void> {
+  for (;;)
+    try {
+      await pipeline.open();
+      return;
+    } catch (error) {
+      expect((error as Error).message).toBe('killed');
+    }
+}
