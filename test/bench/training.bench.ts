@@ -7,15 +7,15 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { pickBackend } from '#training/backend';
-import { Learner } from '#training/learner';
+import { Learner, type Batch } from '#training/learner';
 import { initialWeights, networkSpec } from '#training/recurrent-network';
 import { seededRandom } from '#training/random';
-import { BURN_IN, type Batch } from '#training/sequences';
 
 const ROUNDS = 5;
 const UNITS = 64;
 const [STEPS, SIZE, BATCHES, FEATURES] = [60, 64, 16, 2];
 const RATE = 0.01;
+const BURN_IN = 8;
 const CELLS = ['lstm', 'gru'] as const;
 type Cell = (typeof CELLS)[number];
 
@@ -47,7 +47,7 @@ async function cpuSeconds(run: () => Promise<void> | void): Promise<number> {
 function ours(batches: Batch[]): Contestant {
   const learners = CELLS.map((cell) => {
     const spec = networkSpec(cell, FEATURES, UNITS);
-    return new Learner(cell, spec, initialWeights(spec, 1), 1, RATE);
+    return new Learner(cell, spec, initialWeights(spec, 1), RATE, { burnIn: BURN_IN, huber: 0.5, weightDecay: 0 });
   });
   return {
     name: 'riverrun',

@@ -48,8 +48,10 @@ export function outcomesFor(records: RecordBatch, model: string | null = 'm@1'):
       ts: none,
       value: none,
       expected: none,
+      expectedHalf: none,
       expectedFromModel: new Uint8Array(0),
       prediction: none,
+      half: none,
     },
   };
 }

@@ -12,7 +12,6 @@ import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
 import { RedisStateStore } from '#adapters/redis/redis-state-store';
 import { RedisTurns } from '#adapters/redis/redis-turns';
 import { Pipeline } from '#pipeline/pipeline';
-import { bytesPerStream } from '#pipeline/stream-table';
 import { keepCheckpoints } from './checkpoints.js';
 import { createFailpoint } from './failpoint.js';
 import { MemberFile } from './member-file.js';
@@ -23,8 +22,6 @@ import type { Running, ServiceObserver } from './running.js';
 import { Services } from './services.js';
 import type { Metrics } from '#telemetry/metrics';
 
-/** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
-const TYPICAL_HIDDEN = 64;
 const FIRST_RETRY_MS = 500;
 const MOST_RETRY_MS = 10_000;
 const PING_MS = 1000;
@@ -178,13 +175,12 @@ export class Distributed implements Running {
     });
     const { cache } = this.models!;
     // An instance may come to read all partitions: each gets its share of the memory from the start.
-    const bytes = bytesPerStream(spec.inputs.length) + 4 * TYPICAL_HIDDEN;
     const pipeline = Pipeline.create(
       spec,
       { log, states, windows: states, models: cache },
       (digest) => cache.findByDigest(digest),
       {
-        hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / partitions / bytes)),
+        hotBytes: config.hotBytes / partitions,
         maxBatch: config.maxBatch,
         maxRecordBytes: config.maxRecordBytes,
         nameTopic: topicNames(config).inputs.length > 1,

@@ -8,7 +8,6 @@ import { FileModelRegistry } from '#adapters/files/file-model-registry';
 import { FileStateStore } from '#adapters/files/file-state-store';
 import { FileTickLog } from '#adapters/files/file-tick-log';
 import { Pipeline } from '#pipeline/pipeline';
-import { bytesPerStream } from '#pipeline/stream-table';
 import { DemoSources } from './demo-sources.js';
 import type { DeadLetterView } from './health.js';
 import type { StreamTitle } from './live-feed.js';
@@ -16,9 +15,6 @@ import { PipelineService } from './pipeline-service.js';
 import type { Running, ServiceObserver } from './running.js';
 import { Services } from './services.js';
 import { LiveTrainingSource, OwnTurns } from './training-source.js';
-
-/** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
-const TYPICAL_HIDDEN = 64;
 
 export async function openEmbedded(config: Config, logger: Logger, observer: ServiceObserver): Promise<Running> {
   const data = await DataDir.open(config.dataDir);
@@ -31,13 +27,12 @@ export async function openEmbedded(config: Config, logger: Logger, observer: Ser
       windowSegments: Math.ceil(spec.window / SEGMENT_ROWS),
       logger,
     });
-    const bytes = bytesPerStream(spec.inputs.length) + 4 * TYPICAL_HIDDEN;
     const pipeline = await Pipeline.open(
       spec,
       { log, states, windows: states },
       (digest) => findByDigest(registry, digest),
       {
-        hotStreams: Math.max(2 * config.maxBatch, Math.floor(config.hotBytes / config.pipelines.length / bytes)),
+        hotBytes: config.hotBytes / config.pipelines.length,
         maxBatch: config.maxBatch,
         maxRecordBytes: config.maxRecordBytes,
         nameTopic: spec.topics.length > 1,

@@ -58,8 +58,18 @@ async function main(): Promise<void> {
     onAttempt: (_pipeline, outcome, seconds) => metrics.trainingAttempt(outcome, seconds, clock.now() / 1000),
   });
   for (const source of config.role === 'predictor' ? [] : sources) {
-    const { model, retrainInterval } = config.pipelines.find(({ name }) => name === source.pipeline)!;
-    scheduler.add(source, { interval: retrainInterval, cell: model.cell ?? 'gru', hidden: model.hidden ?? 16 });
+    const { model, retrainInterval, horizon, season, timeZone, level } = config.pipelines.find(
+      ({ name }) => name === source.pipeline,
+    )!;
+    scheduler.add(source, {
+      interval: retrainInterval,
+      cell: model.cell ?? 'gru',
+      hidden: model.hidden ?? 16,
+      horizon,
+      season,
+      timeZone,
+      level,
+    });
   }
   const training = (pipeline: string): TrainingStatus => scheduler.status(pipeline);
   const feed = new LiveFeed(services, running.titles, training, clock, config.pipelines[0].name);

@@ -11,7 +11,7 @@ export function observeService(
 ): void {
   const { pipeline } = service;
   let loads = { ...pipeline.loads };
-  let evaluations = { ...pipeline.evaluations };
+  let tally = { ...pipeline.tally };
   let swaps = service.swaps;
   let model: string | undefined;
   service.onRecovered = (seconds) => metrics.recovered(seconds);
@@ -23,12 +23,8 @@ export function observeService(
     metrics.stateLoads('store', pipeline.loads.store - loads.store);
     metrics.stateLoads('new', pipeline.loads.new - loads.new);
     loads = { ...pipeline.loads };
-    const scored = pipeline.evaluations.count - evaluations.count;
-    if (scored > 0) {
-      metrics.evaluations('model', scored, pipeline.evaluations.model - evaluations.model);
-      metrics.evaluations('persistence', scored, pipeline.evaluations.baseline - evaluations.baseline);
-      evaluations = { ...pipeline.evaluations };
-    }
+    metrics.forecasts(tally, pipeline.tally, pipeline.spec.level);
+    tally = { ...pipeline.tally };
     for (; swaps < service.swaps; swaps++) metrics.modelSwapped();
     if (pipeline.model !== undefined && pipeline.model.label !== model) {
       const { name, version } = pipeline.model.manifest;

@@ -1,12 +1,13 @@
 /** One training attempt from windows to champion: trains in a worker, judges, publishes, activates by compare-and-set. */
 import { modelLabel, type ModelArtifact, type TrainingRecord } from '#domain/model';
 import type { Clock, ModelRegistry } from '#domain/ports';
+import { forecastFeatures } from '#forecasting/other-inputs';
+import { draftOf } from '#training/draft';
+import { networkSpec } from '#training/recurrent-network';
 import type { trainInWorker } from '#training/train-in-worker';
 import type { Cell, TrainProgress, TrainRequest, TrainResult } from '#training/train.types';
 import type { TrainingSource } from './training-source.js';
 
-/** Ticks a stream needs before the model speaks for it: enough for a scale. */
-const WARM_UP = 16;
 const WORKER = new URL('../../trainer/src/worker.js', import.meta.url);
 
 export interface TrainingPlan {
@@ -14,6 +15,10 @@ export interface TrainingPlan {
   readonly interval: number | null;
   readonly cell: Cell;
   readonly hidden: number;
+  readonly horizon: number;
+  readonly season: number | 'auto';
+  readonly timeZone: string;
+  readonly level: number;
 }
 
 export interface ChallengerParts {
@@ -45,36 +50,20 @@ export async function trainChallenger(
 ): Promise<Verdict> {
   const served = await source.served();
   const champion = served === undefined ? undefined : await registry.load(served);
+  const { cell, hidden, horizon, season, timeZone, level } = plan;
   const request: TrainRequest = {
     windows,
     inputs: source.inputs,
-    cell: plan.cell,
-    hidden: plan.hidden,
-    seed,
-    warmStart: warmStart(champion, plan, source.inputs),
+    ...{ horizon, season, timeZone, level, cell, hidden, seed },
+    champion: startFrom(champion, plan, source.inputs),
   };
-  const { network, weights, record, improved, stopped } = await train(WORKER, request, { signal, onProgress });
-  // A first model may take over from the baseline as soon as it does no harm; a later one has to be worth it.
-  const { mae, persistenceMae } = record.validation;
-  const accepted = champion === undefined ? mae <= persistenceMae * 1.001 : improved;
-  if (!accepted) return { activated: undefined, record, stopped };
+  const result = await train(WORKER, request, { signal, onProgress });
+  const { record, stopped } = result;
+  if (!result.improved) return { activated: undefined, record, stopped };
   // Nothing of an attempt that is no longer ours.
   signal.throwIfAborted();
-  const model = await registry.publish(
-    {
-      name: modelNameOf(source.pipeline),
-      network,
-      scaler: 'standard',
-      features: 'level-and-change',
-      target: 'difference',
-      warmUp: WARM_UP,
-      origin: 'trained',
-      pinned: false,
-      createdAt: new Date(clock.now()).toISOString(),
-      training: record,
-    },
-    weights,
-  );
+  const draft = draftOf(result, modelNameOf(source.pipeline), source.inputs, clock.now());
+  const model = await registry.publish(draft, result.weights);
   const expected = served === undefined ? null : { name: served.name, version: served.version };
   await registry.activate(source.pipeline, model, expected);
   await source.follow?.();
@@ -85,14 +74,10 @@ export async function trainChallenger(
 export const modelNameOf = (pipeline: string): string => pipeline.toLowerCase().replace(/^[^a-z0-9]+/, '') || 'model';
 
 /** The champion's weights, if it is of the shape that is to be trained. */
-function warmStart(champion: ModelArtifact | undefined, plan: TrainingPlan, inputs: number): Float32Array | undefined {
-  if (champion?.manifest.origin !== 'trained') return undefined;
-  const { layers, inputSize } = champion.manifest.network;
-  const [first] = layers;
-  const same =
-    first !== undefined &&
-    first.type === plan.cell.replace('-', '_') &&
-    'units' in first &&
-    first.units === plan.hidden;
-  return same && inputSize === 2 * inputs ? champion.weights : undefined;
+function startFrom(champion: ModelArtifact | undefined, plan: TrainingPlan, inputs: number): TrainRequest['champion'] {
+  const { forecast, network } = champion?.manifest ?? {};
+  if (champion === undefined || forecast?.horizon !== plan.horizon || network === undefined) return undefined;
+  const wanted = networkSpec(plan.cell, forecastFeatures(inputs), plan.hidden, plan.horizon);
+  const same = JSON.stringify(network) === JSON.stringify(wanted);
+  return same ? { weights: champion.weights, season: forecast.season } : undefined;
 }

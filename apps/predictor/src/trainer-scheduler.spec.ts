@@ -2,19 +2,27 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { MemoryModelRegistry } from '#adapters/memory/memory-model-registry';
 import { RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelManifest } from '#domain/model';
+import { forecastFeatures } from '#forecasting/other-inputs';
+import { networkSpec } from '#training/recurrent-network';
 import type { TrainResult } from '#training/train.types';
-import { gruSpec, modelOf, randomWeights } from '../../../test/support/models.js';
+import { modelOf, randomWeights } from '../../../test/support/models.js';
 import { modelNameOf } from './train-challenger.js';
 import { TrainerScheduler, type SchedulerParts, type TrainingOutcome } from './trainer-scheduler.js';
 import { OwnTurns, type TrainingSource, type TrainingTurn } from './training-source.js';
 
 const quiet = (): void => undefined;
 const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-const plan = { interval: 60_000, cell: 'gru', hidden: 4 } as const;
-const network = gruSpec(4, 2);
+const plan = {
+  interval: 60_000,
+  cell: 'gru',
+  hidden: 4,
+  ...{ horizon: 1, season: 0, timeZone: 'UTC', level: 0.9 },
+} as const;
+const network = networkSpec('gru', forecastFeatures(1), 4, 1);
 const result = (mae: number, improved = mae < 0.5): TrainResult => ({
   network,
   weights: randomWeights(network, 1),
+  forecast: { horizon: 1, season: 0, timeZone: 'UTC' },
   record: {
     streams: 1,
     rows: 500,
@@ -24,7 +32,7 @@ const result = (mae: number, improved = mae < 0.5): TrainResult => ({
     validation: { rows: 100, mae, persistenceMae: 1 },
   },
   improved,
-  stopped: 'converged',
+  stopped: 'epochs',
   backend: 'cpu',
 });
 

@@ -14,6 +14,7 @@ const windows = (streams: number, rows = 512): Float64Array[] =>
 const request = (changes: Partial<TrainRequest> = {}): TrainRequest => ({
   windows: windows(4),
   inputs: 1,
+  ...{ horizon: 1, season: 0, timeZone: 'UTC', level: 0.9 },
   cell: 'gru',
   hidden: 8,
   seed: 1,
@@ -37,7 +38,7 @@ describe.skipIf(!existsSync(WORKER))('the training worker (needs dist/: npm run 
     const here = await train(request());
     expect(result.weights).toEqual(here.weights);
     expect(result.network).toEqual(here.network);
-    expect(progress.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
+    expect(progress.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(moved.every(({ length }) => length === 0)).toBe(true);
     expect(workers()).toBe(before);
   });

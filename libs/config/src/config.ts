@@ -147,6 +147,7 @@ const defaultPipeline = (): ParsedPipeline => ({
   season: 'auto',
   window: 512,
   level: 0.9,
+  blend: true,
   model: {},
   retrain: 'on',
 });

@@ -235,7 +235,7 @@ pipelines:
     ['pipelines: x', 'riverrun.yaml: pipelines "x": expected array'],
     ['pipelines: []', 'expected at least one pipeline'],
     ['pipelines: [{topics: [a]}]', 'riverrun.yaml: pipelines[0].name: expected a name'],
-    ['pipelines: [{name: a, horizon: 12}]', 'riverrun.yaml: pipelines[0].horizon 12: expected 1'],
+    ['pipelines: [{name: a, horizon: 0}]', 'riverrun.yaml: pipelines[0].horizon 0: expected'],
     [
       'pipelines: [{name: a, timeZone: Mars/Olympus}]',
       'pipelines[0].timeZone "Mars/Olympus": expected an IANA time zone',

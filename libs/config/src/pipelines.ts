@@ -2,6 +2,13 @@
 import * as z from 'zod';
 import * as kinds from './values.js';
 
+const DEFAULT_WINDOW = 512;
+const MOST_WINDOW = 65_536;
+/** Seasons in the window where it is not given. */
+const SEASONS_KEPT = 12;
+/** So that four seasons, the least a forecast goes by, fit into the largest window. */
+const MOST_SEASON = MOST_WINDOW / 4;
+
 const name = kinds.matching(/^[A-Za-z0-9._-]{1,64}$/, 'a name of letters, digits, . _ -, at most 64');
 const inputName = kinds.verbatim(/^[^\p{Cc}]{1,128}$/u, 'a name of at most 128 characters');
 
@@ -23,20 +30,14 @@ const fields = z.strictObject({
   token: kinds.jsonPointer().optional(),
 });
 
-const horizon = z.unknown().transform((value, context): 1 => {
-  if (value === 1 || value === '1') return 1;
-  context.addIssue({
-    code: 'custom',
-    message: 'expected 1: a live pipeline predicts the next tick, longer horizons come later',
-  });
-  return z.NEVER;
-});
-
 const season = z.unknown().transform((value, context): 'auto' | number => {
   if (value === 'auto') return 'auto';
-  const steps = kinds.integer(1, 1_000_000).safeParse(value);
+  const steps = kinds.integer(0, MOST_SEASON).safeParse(value);
   if (steps.success) return steps.data;
-  context.addIssue({ code: 'custom', message: 'expected auto or the number of ticks in a season' });
+  context.addIssue({
+    code: 'custom',
+    message: `expected auto, 0 for no season, or the number of ticks in a season, at most ${MOST_SEASON}`,
+  });
   return z.NEVER;
 });
 
@@ -58,10 +59,11 @@ export const pipelineSchema = z
     timeUnit: kinds.choice('s', 'ms', 'us', 'ns').default('ms'),
     timeZone: kinds.timeZone().default('UTC'),
     inputs: oneOrMore(inputName, 'names of inputs, each once').optional(),
-    horizon: horizon.default(1),
+    horizon: kinds.integer(1, 1_000).default(1),
     season: season.default('auto'),
-    window: kinds.integer(16, 65_536).default(512),
+    window: kinds.integer(16, MOST_WINDOW).optional(),
     level: kinds.fraction(0.5, 0.999).default(0.9),
+    blend: kinds.flag().default(true),
     model: z
       .strictObject({
         cell: kinds.choice('simple-rnn', 'gru', 'lstm').optional(),
@@ -86,7 +88,10 @@ export const pipelineSchema = z
     if (inputs.length > 32) complain(['inputs'], 'expected at most 32');
     if (pointers.token !== undefined && inputs.length > 1)
       complain(['inputs'], 'expected one: tokens are a single input');
-    return { ...pipeline, inputs, fields: { ...pointers, ...(values === undefined ? {} : { values }) } };
+    // A training has to see a season several times.
+    const seasons = pipeline.season === 'auto' ? 0 : SEASONS_KEPT * pipeline.season;
+    const window = pipeline.window ?? Math.min(Math.max(DEFAULT_WINDOW, seasons), MOST_WINDOW);
+    return { ...pipeline, window, inputs, fields: { ...pointers, ...(values === undefined ? {} : { values }) } };
   });
 
 /** Without names of their own, several inputs are called as the last parts of their pointers where those differ. */

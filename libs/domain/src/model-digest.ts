@@ -1,8 +1,9 @@
 /** What makes a stored model trustworthy: its content's digest, and a check of everything a hand-made or broken manifest could get wrong. */
 import { createHash } from 'node:crypto';
+import { outputSize } from '#rnn/spec';
 import { validateNetwork } from '#rnn/validate';
 import { RiverrunError, errorMessage } from './errors.js';
-import type { ModelManifest } from './model.js';
+import type { ForecastSpec, ModelManifest } from './model.js';
 
 /** Names of models, aliases and pipelines become folder names. */
 export const MODEL_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
@@ -26,6 +27,7 @@ export function validateModel(manifest: Omit<ModelManifest, 'digest'>, weights: 
   requireThat(m.scaler === 'none' || m.scaler === 'standard', 'scaler must be none or standard');
   requireThat(m.target === 'value' || m.target === 'difference', 'target must be value or difference');
   requireThat(isCount(m.warmUp, 0), 'warmUp must be an integer from 0');
+  validateForecast(m.forecast);
   requireThat(m.origin === 'imported' || m.origin === 'trained', 'origin must be imported or trained');
   requireThat(typeof m.pinned === 'boolean', 'pinned must be true or false');
   requireThat(
@@ -44,10 +46,33 @@ export function validateModel(manifest: Omit<ModelManifest, 'digest'>, weights: 
   try {
     requireThat(Array.isArray(manifest.network.layers), 'network.layers must be a list');
     validateNetwork(manifest.network, weights, { capacity: 1, maxWave: 1 });
+    requireThat(
+      manifest.forecast === undefined || outputSize(manifest.network) === manifest.forecast.horizon,
+      'forecast.horizon must be the number of the network’s outputs',
+    );
   } catch (error) {
     if (error instanceof RiverrunError) throw error;
     throw invalid(errorMessage(error), error);
   }
+}
+
+function validateForecast(forecast: unknown): void {
+  if (forecast === undefined) return;
+  requireThat(typeof forecast === 'object' && forecast !== null, 'forecast must be an object');
+  const { horizon, season, timeZone, calibration } = forecast as Partial<Record<keyof ForecastSpec, unknown>>;
+  requireThat(isCount(horizon, 1), 'forecast.horizon must be an integer from 1');
+  requireThat(
+    isCount(season, 0) && (season === 0 || (season as number) >= (horizon as number)),
+    'forecast.season must be 0 or an integer from the horizon on',
+  );
+  requireThat(
+    typeof timeZone === 'string' && isZone(timeZone),
+    'forecast.timeZone must be a time zone such as Europe/Berlin',
+  );
+  requireThat(
+    calibration === undefined || (Array.isArray(calibration) && calibration.every(Number.isFinite)),
+    'forecast.calibration must be a list of numbers',
+  );
 }
 
 export function validateModelName(name: unknown): asserts name is string {
@@ -64,6 +89,16 @@ function canonicalJson(value: unknown): string {
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
       : part,
   );
+}
+
+/** Domain knows no library: this is what luxon asks too. */
+function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const isCount = (value: unknown, least: number): boolean => Number.isSafeInteger(value) && (value as number) >= least;

@@ -23,6 +23,8 @@ export interface ModelManifest {
   readonly features?: 'level' | 'level-and-change';
   /** What the network's first output means: the next value, or its difference from the last one. Under `standard` in scales from the centre, or in typical changes. */
   readonly target: 'value' | 'difference';
+  /** Present where the network corrects a forecast plan (libs/forecasting): what it is given and asked for comes from there, for as many steps as it has outputs. */
+  readonly forecast?: ForecastSpec;
   /** Ticks a stream must have before the model speaks for it; until then the baseline does. 0 for models served raw. */
   readonly warmUp: number;
   readonly origin: 'imported' | 'trained';
@@ -33,14 +35,33 @@ export interface ModelManifest {
   readonly training?: TrainingRecord;
 }
 
+/** The plan a network was trained on, and serves. */
+export interface ForecastSpec {
+  /** Steps ahead, 1 or more. */
+  readonly horizon: number;
+  /** Ticks of a season, 0 for none. */
+  readonly season: number;
+  /** IANA zone of calendar features. */
+  readonly timeZone: string;
+  /** How large the errors of the streams it was trained on were: intervals of streams that have no truths of their own yet. */
+  readonly calibration?: readonly number[];
+}
+
 export interface TrainingRecord {
   readonly streams: number;
   readonly rows: number;
   readonly epochs: number;
   readonly seed: number;
   readonly seconds: number;
-  /** On held-back rows, in units of each stream's scale. */
-  readonly validation: { readonly rows: number; readonly mae: number; readonly persistenceMae: number };
+  /** On rows held back, mean absolute errors as far ahead as is forecast, in units of each stream's scale: of what would be served, of the network alone, of
+   *  persistence, and of the best baseline. */
+  readonly validation: {
+    readonly rows: number;
+    readonly mae: number;
+    readonly networkMae?: number;
+    readonly persistenceMae: number;
+    readonly baselineMae?: number;
+  };
 }
 
 export interface ModelArtifact {

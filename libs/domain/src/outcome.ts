@@ -39,11 +39,14 @@ export interface OutcomeBatch {
     readonly ts: Float64Array;
     /** The tick's value (a token's id for token streams). */
     readonly value: Float64Array;
-    /** The prediction made one tick ago for this one. */
+    /** The prediction made for this one, a horizon ago. */
     readonly expected: Float64Array;
+    /** Half the width of the interval issued with it. */
+    readonly expectedHalf: Float64Array;
     /** 1 where a model made that one. */
     readonly expectedFromModel: Uint8Array;
-    /** The prediction made now. */
+    /** The prediction made now, and half the width of its interval. */
     readonly prediction: Float64Array;
+    readonly half: Float64Array;
   };
 }

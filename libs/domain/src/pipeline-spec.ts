@@ -17,6 +17,14 @@ export interface PipelineSpec {
   readonly inputs: readonly string[];
   /** Rows of history kept for a stream, for training and for re-warming. */
   readonly window: number;
+  /** Steps ahead that are forecast, 1 or more. */
+  readonly horizon: number;
+  /** Ticks of a season, 0 for none; `auto`: found from the windows when a model is trained. */
+  readonly season: number | 'auto';
+  /** Share of truths that prediction intervals hold. */
+  readonly level: number;
+  /** Whether a trained network's forecasts are mixed with the baselines by what each has been worth; else they are served as they are. */
+  readonly blend: boolean;
 }
 
 export const DEFAULT_PIPELINE: PipelineSpec = {
@@ -27,4 +35,8 @@ export const DEFAULT_PIPELINE: PipelineSpec = {
   timeZone: 'UTC',
   inputs: ['value'],
   window: 512,
+  horizon: 1,
+  season: 'auto',
+  level: 0.9,
+  blend: true,
 };

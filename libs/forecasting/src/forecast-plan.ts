@@ -13,6 +13,7 @@ import {
   seasonalMedian,
   seasonalNaive,
 } from './history.js';
+import { knotsOf } from './knots.js';
 import { mixtureSize, mixtureWeights, updateMixture } from './mixture.js';
 
 export interface PlanOptions {
@@ -22,6 +23,8 @@ export interface PlanOptions {
   readonly season: number;
   /** IANA zone of calendar features. */
   readonly timeZone: string;
+  /** Whether forecasts are mixed (default); else the network's, where there is one. */
+  readonly blend?: boolean;
 }
 
 /** What a forecast is made of, in the order of forecasts and weights. */
@@ -45,220 +48,283 @@ const REGRESSION_MEMORY = 4096;
 const RIDGE = 10;
 
 /** Fields of a stream before its arrays. */
-const Field = { scale: 0, scaled: 1, residual: 2, change: 3, base: 4, ts: 5, count: 6 } as const;
-const FIELDS = 7;
+const Field = { scale: 0, scaled: 1, residual: 2, change: 3, base: 4, ts: 5, count: 6, last: 7 } as const;
+const FIELDS = 8;
+/** Of a forecast whose truth is to come: what the model said, what was forecast, and half the width of its interval. */
+const PENDING = 3;
+const MIXTURE = mixtureSize(K);
 
+/** Functions take the array that holds a stream's floats, `size` of them, and where they begin. */
 export class ForecastPlan {
   readonly horizon: number;
   /** Floats of a stream's state. */
   readonly size: number;
+  /** Steps that learn from their own truths; those between are interpolated. */
+  readonly knots: readonly number[];
   /** [H, predictors] of the stream last forecast: forecasts for 1..H steps, NaN where there is none; their weights; and what they give together, [H]. */
   readonly forecasts: Float64Array;
   readonly weights: Float64Array;
   readonly mixed: Float64Array;
   private readonly season: number;
+  private readonly blend: boolean;
   private readonly offsetAt: (ts: number) => number;
   private recalledBase = NaN;
+  private readonly slopes: Float64Array;
+  private readonly recalled = new Float64Array(K);
+  private readonly historySize: number;
+  /** Of the floats of a step's pending forecasts, by knot. */
+  private readonly pendingAt: readonly number[];
   private readonly at: {
     readonly residuals: number;
     readonly products: number;
     readonly squares: number;
     readonly mixture: number;
-    readonly pending: number;
     readonly history: number;
   };
 
   constructor(readonly options: PlanOptions) {
-    const { horizon, season, timeZone } = options;
+    const { horizon, season, timeZone, blend = true } = options;
     if (!(Number.isInteger(horizon) && horizon >= 1)) throw new RangeError(`horizon ${horizon} is not 1 or more steps`);
     if (!(season === 0 || (Number.isInteger(season) && season >= horizon)))
       throw new RangeError(`a season of ${season} ticks is shorter than the horizon of ${horizon}`);
     this.horizon = horizon;
     this.season = season;
+    this.blend = blend;
     this.offsetAt = zoneOffset(timeZone);
+    this.knots = knotsOf(horizon);
+    this.historySize = Math.max(historySize(season), horizon + 1);
+    const n = this.knots.length;
     let end = FIELDS;
     const take = (length: number): number => (end += length) - length;
     this.at = {
       residuals: take(horizon),
-      products: take(horizon),
-      squares: take(horizon),
-      mixture: take(horizon * mixtureSize(K)),
-      // By origin modulo H and step: what the model said, and what was forecast.
-      pending: take(horizon * horizon * 2),
-      history: take(HISTORY_FIELDS + Math.max(historySize(season), horizon + 1)),
+      products: take(n),
+      squares: take(n),
+      mixture: take(n * MIXTURE),
+      history: take(HISTORY_FIELDS + this.historySize),
     };
+    this.pendingAt = this.knots.map((h) => take(h * PENDING));
     this.size = end;
     this.forecasts = new Float64Array(horizon * K);
     this.weights = new Float64Array(horizon * K);
     this.mixed = new Float64Array(horizon);
+    this.slopes = new Float64Array(horizon);
   }
 
   /** A stream as on its first day. */
-  reset(state: Float64Array): void {
-    state.fill(0);
-    state.fill(NaN, this.at.residuals, this.at.products);
-    state.fill(NaN, this.at.pending, this.at.history);
-    state[Field.residual] = state[Field.change] = state[Field.base] = state[Field.ts] = NaN;
-    resetHistory(this.historyOf(state));
+  reset(state: Float64Array, at = 0): void {
+    state.fill(0, at, at + this.size);
+    state.fill(NaN, at + this.at.residuals, at + this.at.products);
+    state.fill(NaN, at + this.pendingAt[0], at + this.size);
+    for (const field of [Field.residual, Field.change, Field.base, Field.ts, Field.last]) state[at + field] = NaN;
+    resetHistory(state, at + this.at.history, this.historySize);
+  }
+
+  /** Ticks taken in. */
+  countOf(state: Float64Array, at = 0): number {
+    return state[at + Field.count];
+  }
+
+  /** The last known value; NaN before the first. */
+  lastOf(state: Float64Array, at = 0): number {
+    return state[at + Field.last];
   }
 
   /** The stream's typical residual, in its own units; NaN before there is one. */
-  scaleOf(state: Float64Array): number {
-    return state[Field.scaled] > 0 ? Math.max(state[Field.scale], floorOf(state[Field.base])) : NaN;
+  scaleOf(state: Float64Array, at = 0): number {
+    return state[at + Field.scaled] > 0 ? Math.max(state[at + Field.scale], floorOf(state[at + Field.base])) : NaN;
   }
 
   /** Learns from a tick what forecasts made for it were worth, then takes it in. `value` NaN = missing. */
-  absorb(state: Float64Array, ts: number, value: number): void {
-    const history = this.historyOf(state);
-    if (value === value) this.settle(state, history, value);
-    const before = lagged(history, 0);
-    pushHistory(history, value);
-    const median = this.medianFor(history, 0);
+  absorb(state: Float64Array, at: number, ts: number, value: number): void {
+    const known = value === value;
+    if (known) this.settle(state, at, value);
+    const history = at + this.at.history;
+    const before = state[at + Field.last];
+    // Without a season the history is there for persistence, which goes by what is known.
+    pushHistory(state, history, this.historySize, known || this.season > 0 ? value : before);
+    const median = this.medianFor(state, at, 0);
     const base = median === median ? median : before;
     const residual = value - base;
-    state[Field.change] = residual - state[Field.residual];
-    state[Field.residual] = residual;
-    state[Field.base] = base === base ? base : value;
-    state[Field.ts] = ts;
-    state[this.at.residuals + (state[Field.count] % this.horizon)] = residual;
-    state[Field.count] += 1;
+    state[at + Field.change] = residual - state[at + Field.residual];
+    state[at + Field.residual] = residual;
+    state[at + Field.base] = base === base ? base : value;
+    state[at + Field.ts] = ts;
+    if (known) state[at + Field.last] = value;
+    state[at + this.at.residuals + (state[at + Field.count] % this.horizon)] = residual;
+    state[at + Field.count] += 1;
     if (residual === residual) {
-      const n = (state[Field.scaled] = Math.min(state[Field.scaled] + 1, SCALE_MEMORY));
-      const size = n > 32 ? Math.min(Math.abs(residual), LIMIT * state[Field.scale]) : Math.abs(residual);
-      state[Field.scale] += (size - state[Field.scale]) / n;
+      const n = (state[at + Field.scaled] = Math.min(state[at + Field.scaled] + 1, SCALE_MEMORY));
+      const size = n > 32 ? Math.min(Math.abs(residual), LIMIT * state[at + Field.scale]) : Math.abs(residual);
+      state[at + Field.scale] += (size - state[at + Field.scale]) / n;
     }
   }
 
-  /** Writes FEATURES numbers to target[at ..]: what the network is given after `absorb`. */
-  writeFeatures(state: Float64Array, target: Float32Array, at: number): void {
-    const scale = this.scaleOf(state);
-    const history = this.historyOf(state);
-    const ahead = this.baseFor(history, this.horizon);
-    target[at] = inScales(state[Field.residual], scale);
-    target[at + 1] = inScales(state[Field.change], scale);
-    target[at + 2] = inScales(ahead - state[Field.base], BASE_MOVES * scale);
-    const naive = this.naiveFor(history, this.horizon);
-    target[at + 3] = inScales(naive - ahead, scale);
-    target[at + 4] = inScales(this.baseFor(history, 1) - state[Field.base], scale);
-    target[at + 5] = inScales(lagged(history, 0) - lagged(history, 1), BASE_MOVES * scale);
-    writeCalendar(state[Field.ts], this.offsetAt(state[Field.ts]), target, at + 6);
+  /** Writes FEATURES numbers to target[to ..]: what the network is given after `absorb`. */
+  writeFeatures(state: Float64Array, at: number, target: Float32Array, to: number): void {
+    const scale = this.scaleOf(state, at);
+    const residual = state[at + Field.residual];
+    const ahead = this.base(state, at, this.horizon);
+    const next = this.base(state, at, 1);
+    const naive = this.naiveFor(state, at, this.horizon);
+    const ts = state[at + Field.ts];
+    target[to] = inScales(residual, scale);
+    target[to + 1] = inScales(state[at + Field.change], scale);
+    target[to + 2] = inScales(ahead - state[at + Field.base], BASE_MOVES * scale);
+    target[to + 3] = inScales(naive - ahead, scale);
+    target[to + 4] = inScales(next - state[at + Field.base], scale);
+    target[to + 5] = inScales(this.lagged(state, at, 0) - this.lagged(state, at, 1), BASE_MOVES * scale);
+    writeCalendar(ts, this.offsetAt(ts), target, to + 6);
   }
 
   /** The base of the tick `h` steps ahead, as it is known now. */
-  base(state: Float64Array, h: number): number {
-    return this.baseFor(this.historyOf(state), h);
+  base(state: Float64Array, at: number, h: number): number {
+    const median = this.medianFor(state, at, h);
+    return median === median ? median : state[at + Field.last];
   }
 
-  /** Forecasts 1..H steps ahead into `forecasts`, `weights` and `mixed`. `outputs[at ..]`: what the network says, in scales over the base; undefined without one. */
-  forecast(state: Float64Array, outputs: Float32Array | undefined, at = 0): void {
-    const { horizon: H, forecasts, weights, mixed } = this;
-    const history = this.historyOf(state);
-    const scale = this.scaleOf(state);
-    const last = lagged(history, 0);
-    const residual = state[Field.residual];
-    const slot = this.at.pending + ((state[Field.count] - 1) % H) * 2 * H;
-    for (let h = 1; h <= H; h++) {
+  /** Forecasts 1..H steps ahead into `forecasts`, `weights` and `mixed`. `outputs[from ..]`: what the network says, in scales over the base; undefined without one. */
+  forecast(state: Float64Array, at: number, outputs: Float32Array | undefined, from = 0): void {
+    const { horizon: H, forecasts, weights, mixed, knots } = this;
+    const scale = this.scaleOf(state, at);
+    const last = state[at + Field.last];
+    const known = state[at + Field.residual];
+    const residual = known === known ? known : 0;
+    const origin = state[at + Field.count] - 1;
+    this.interpolateSlopes(state, at);
+    for (let h = 1, j = 0; h <= H; h++) {
       const k = (h - 1) * K;
-      const median = this.medianFor(history, h);
+      const median = this.medianFor(state, at, h);
       const base = median === median ? median : last;
       forecasts[k + Predictor.persistence] = last;
-      forecasts[k + Predictor.seasonalNaive] = this.naiveFor(history, h);
+      forecasts[k + Predictor.seasonalNaive] = this.naiveFor(state, at, h);
       forecasts[k + Predictor.median] = median;
-      forecasts[k + Predictor.statistical] = base + this.slope(state, h) * (residual === residual ? residual : 0);
-      forecasts[k + Predictor.model] = outputs === undefined ? NaN : base + outputs[at + h - 1] * scale;
-      mixtureWeights(state, this.at.mixture + (h - 1) * mixtureSize(K), PRIOR, forecasts, k, weights, k);
-      let sum = NaN;
-      for (let p = 0; p < K; p++)
-        if (weights[k + p] > 0) sum = (sum === sum ? sum : 0) + weights[k + p] * forecasts[k + p];
+      forecasts[k + Predictor.statistical] = base + this.slopes[h - 1] * residual;
+      const model = (forecasts[k + Predictor.model] =
+        outputs === undefined ? NaN : base + outputs[from + h - 1] * scale);
+      if (this.blend || model !== model)
+        mixtureWeights(state, at + this.at.mixture + j * MIXTURE, PRIOR, forecasts, k, weights, k);
+      else for (let p = 0; p < K; p++) weights[k + p] = p === Predictor.model ? 1 : 0;
+      // From persistence on: forecasts that agree are not rounded.
+      let sum = last;
+      for (let p = 1; p < K; p++) if (weights[k + p] > 0) sum += weights[k + p] * (forecasts[k + p] - last);
       mixed[h - 1] = sum;
-      state[slot + 2 * (h - 1)] = forecasts[k + Predictor.model];
-      state[slot + 2 * (h - 1) + 1] = mixed[h - 1];
+      if (h < knots[j]) continue;
+      const slot = at + this.pendingAt[j] + (origin % h) * PENDING;
+      state[slot] = model;
+      state[slot + 1] = sum;
+      state[slot + 2] = NaN;
+      j += 1;
     }
   }
 
-  /** What was forecast for the next tick, `h` steps before it; NaN if nothing was. Ask before `absorb`. */
-  expected(state: Float64Array, h: number): number {
-    return h > state[Field.count] ? NaN : state[this.pendingOf(state, h) + 1];
+  /** Keeps the half width that goes out with the forecast just made, for `issued`. `knot`: its place in `knots`. */
+  keepHalf(state: Float64Array, at: number, knot: number, half: number): void {
+    const h = this.knots[knot];
+    state[at + this.pendingAt[knot] + ((state[at + Field.count] - 1) % h) * PENDING + 2] = half;
   }
 
-  /** What the predictor alone said of the next tick, `h` steps before it. */
-  expectedOf(state: Float64Array, predictor: number, h: number): number {
-    if (h > state[Field.count]) return NaN;
-    const history = this.historyOf(state);
-    this.recall(state, history, h, this.medianFor(history, 1), this.naiveFor(history, 1));
-    return this.forecasts[predictor];
+  /** What was forecast for the next tick, `knots[knot]` steps before it; NaN if nothing was. Ask before `absorb`. */
+  expected(state: Float64Array, at: number, knot: number): number {
+    return this.pending(state, at, knot, 1);
   }
 
-  private settle(state: Float64Array, history: Float64Array, value: number): void {
-    const { horizon: H } = this;
-    const scale = this.scaleOf(state);
-    const median = this.medianFor(history, 1);
-    const naive = this.naiveFor(history, 1);
-    for (let h = 1; h <= H && h <= state[Field.count]; h++) {
-      this.recall(state, history, h, median, naive);
-      updateMixture(
-        state,
-        this.at.mixture + (h - 1) * mixtureSize(K),
-        K,
-        this.forecasts,
-        0,
-        this.expected(state, h),
-        value,
-        scale,
-      );
-      const residual = state[this.at.residuals + ((state[Field.count] - h) % H)];
+  /** Half the width of the interval issued with it. */
+  issued(state: Float64Array, at: number, knot: number): number {
+    return this.pending(state, at, knot, 2);
+  }
+
+  /** The forecast `knots[knot]` steps ahead that was made last. */
+  newest(state: Float64Array, at: number, knot: number): { prediction: number; half: number } {
+    const slot = at + this.pendingAt[knot] + ((state[at + Field.count] - 1) % this.knots[knot]) * PENDING;
+    return state[at + Field.count] === 0
+      ? { prediction: NaN, half: NaN }
+      : { prediction: state[slot + 1], half: state[slot + 2] };
+  }
+
+  /** What each predictor alone said of the next tick, `knots[knot]` steps before it: valid until the next call. Ask before `absorb`. */
+  expectedOf(state: Float64Array, at: number, knot: number): Float64Array {
+    if (this.knots[knot] > state[at + Field.count]) return this.recalled.fill(NaN);
+    this.recall(state, at, knot, this.medianFor(state, at, 1), this.naiveFor(state, at, 1));
+    return this.recalled;
+  }
+
+  private settle(state: Float64Array, at: number, value: number): void {
+    const { knots, recalled } = this;
+    const scale = this.scaleOf(state, at);
+    const median = this.medianFor(state, at, 1);
+    const naive = this.naiveFor(state, at, 1);
+    const count = state[at + Field.count];
+    const keep = 1 - 1 / REGRESSION_MEMORY;
+    for (let j = 0; j < knots.length && knots[j] <= count; j++) {
+      const residual = this.recall(state, at, j, median, naive);
+      const mixture = at + this.at.mixture + j * MIXTURE;
+      updateMixture(state, mixture, K, recalled, 0, this.expected(state, at, j), value, scale);
       const target = value - this.recalledBase;
       if (residual !== residual || target !== target) continue;
-      const keep = 1 - 1 / REGRESSION_MEMORY;
       // Wild residuals are pulled in, both by the same factor: they must not decide the slope alone.
       const wild = Math.max(1, Math.abs(residual) / (LIMIT * scale), Math.abs(target) / (LIMIT * scale));
       const [x, y] = [residual / wild, target / wild];
-      state[this.at.products + h - 1] = keep * state[this.at.products + h - 1] + x * y;
-      state[this.at.squares + h - 1] = keep * state[this.at.squares + h - 1] + x * x;
+      const [xy, xx] = [at + this.at.products + j, at + this.at.squares + j];
+      state[xy] = keep * state[xy] + x * y;
+      state[xx] = keep * state[xx] + x * x;
     }
   }
 
-  /** What each predictor said of the next tick `h` steps before it, into forecasts[0 .. K). Only what cannot be made again was kept; `median` and `naive` are the
-   *  next tick's, the same from every origin. */
-  private recall(state: Float64Array, history: Float64Array, h: number, median: number, naive: number): void {
-    const { forecasts } = this;
-    const residual = state[this.at.residuals + ((state[Field.count] - h) % this.horizon)];
-    const last = lagged(history, h - 1);
+  /** What each predictor said of the next tick so long before it, into `recalled`; returns the residual then. Only what cannot be made again was kept; `median` and
+   *  `naive` are the next tick's, the same from every origin. */
+  private recall(state: Float64Array, at: number, knot: number, median: number, naive: number): number {
+    const { recalled } = this;
+    const h = this.knots[knot];
+    const residual = state[at + this.at.residuals + ((state[at + Field.count] - h) % this.horizon)];
+    const last = this.lagged(state, at, h - 1);
     const base = (this.recalledBase = median === median ? median : last);
-    forecasts[Predictor.persistence] = last;
-    forecasts[Predictor.seasonalNaive] = naive;
-    forecasts[Predictor.median] = median;
-    forecasts[Predictor.statistical] = base + this.slope(state, h) * (residual === residual ? residual : 0);
-    forecasts[Predictor.model] = state[this.pendingOf(state, h)];
+    recalled[Predictor.persistence] = last;
+    recalled[Predictor.seasonalNaive] = naive;
+    recalled[Predictor.median] = median;
+    recalled[Predictor.statistical] = base + this.slope(state, at, knot) * (residual === residual ? residual : 0);
+    recalled[Predictor.model] = this.pending(state, at, knot, 0);
+    return residual;
   }
 
-  /** The autoregressive coefficient of the residual `h` steps on. */
-  private slope(state: Float64Array, h: number): number {
-    const scale = state[Field.scale];
-    const squares = state[this.at.squares + h - 1] + RIDGE * scale * scale;
-    return squares > 0 ? Math.min(Math.max(state[this.at.products + h - 1] / squares, -1), 1) : 0;
+  /** The autoregressive coefficient of the residual `knots[knot]` steps on. */
+  private slope(state: Float64Array, at: number, knot: number): number {
+    const scale = state[at + Field.scale];
+    const squares = state[at + this.at.squares + knot] + RIDGE * scale * scale;
+    return squares > 0 ? Math.min(Math.max(state[at + this.at.products + knot] / squares, -1), 1) : 0;
   }
 
-  private baseFor(history: Float64Array, h: number): number {
-    const median = this.medianFor(history, h);
-    return median === median ? median : lagged(history, 0);
+  /** Of all steps, by straight lines between knots. */
+  private interpolateSlopes(state: Float64Array, at: number): void {
+    const { knots, slopes } = this;
+    let from = 0;
+    for (let j = 0; j < knots.length; j++) {
+      const to = knots[j];
+      const slope = (slopes[to - 1] = this.slope(state, at, j));
+      for (let h = from + 1; h < to; h++)
+        slopes[h - 1] = slopes[from - 1] + ((slope - slopes[from - 1]) * (h - from)) / (to - from);
+      from = to;
+    }
   }
 
-  private medianFor(history: Float64Array, h: number): number {
-    return this.season > 0 ? seasonalMedian(history, this.season, h) : NaN;
+  private pending(state: Float64Array, at: number, knot: number, part: number): number {
+    const h = this.knots[knot];
+    const count = state[at + Field.count];
+    return h > count ? NaN : state[at + this.pendingAt[knot] + (count % h) * PENDING + part];
   }
 
-  private naiveFor(history: Float64Array, h: number): number {
-    return this.season > 0 ? seasonalNaive(history, this.season, h) : NaN;
+  private lagged(state: Float64Array, at: number, lag: number): number {
+    return lagged(state, at + this.at.history, this.historySize, lag);
   }
 
-  private pendingOf(state: Float64Array, h: number): number {
-    const { horizon: H } = this;
-    return this.at.pending + (((state[Field.count] - h) % H) * H + (h - 1)) * 2;
+  private medianFor(state: Float64Array, at: number, h: number): number {
+    const { season } = this;
+    return season > 0 ? seasonalMedian(state, at + this.at.history, this.historySize, season, h) : NaN;
   }
 
-  private historyOf(state: Float64Array): Float64Array {
-    return state.subarray(this.at.history, this.size);
+  private naiveFor(state: Float64Array, at: number, h: number): number {
+    const { season } = this;
+    return season > 0 ? seasonalNaive(state, at + this.at.history, this.historySize, season, h) : NaN;
   }
 }
 

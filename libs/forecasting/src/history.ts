@@ -1,37 +1,36 @@
-/** The last seasons of a stream's values, a compact ring beside the training window; NaN = missing. It gives the seasonal forecasts. */
+/** The last seasons of a stream's values, a compact ring beside the training window; NaN = missing. It gives the seasonal forecasts.
+ *  A history of `size` values lies at history[at ..], HISTORY_FIELDS + size numbers. */
 
 /** Seasons the median is taken over: enough to leave one odd week out. */
 export const SEASONS = 4;
 
-/** Floats of a ring for a season of so many ticks. Without a season it holds the last value only. */
+/** Values in the ring for a season of so many ticks. Without a season it holds the last value only. */
 export const historySize = (season: number): number => Math.max(1, SEASONS * season);
 
 /** Values so far, then the values themselves. */
 export const HISTORY_FIELDS = 1;
 
-/** Forgets everything: `history` has HISTORY_FIELDS + historySize(season) numbers. */
-export function resetHistory(history: Float64Array): void {
-  history.fill(NaN);
-  history[0] = 0;
+/** Forgets everything. */
+export function resetHistory(history: Float64Array, at: number, size: number): void {
+  history.fill(NaN, at, at + HISTORY_FIELDS + size);
+  history[at] = 0;
 }
 
-export function pushHistory(history: Float64Array, value: number): void {
-  const size = history.length - HISTORY_FIELDS;
-  history[HISTORY_FIELDS + (history[0] % size)] = value;
-  history[0] += 1;
+export function pushHistory(history: Float64Array, at: number, size: number, value: number): void {
+  history[at + HISTORY_FIELDS + (history[at] % size)] = value;
+  history[at] += 1;
 }
 
 /** The value `lag` ticks before the last one (0: the last); NaN where it is missing or too far back. */
-export function lagged(history: Float64Array, lag: number): number {
-  const size = history.length - HISTORY_FIELDS;
-  const index = history[0] - 1 - lag;
-  return lag >= size || index < 0 ? NaN : history[HISTORY_FIELDS + (index % size)];
+export function lagged(history: Float64Array, at: number, size: number, lag: number): number {
+  const index = history[at] - 1 - lag;
+  return lag >= size || index < 0 ? NaN : history[at + HISTORY_FIELDS + (index % size)];
 }
 
 /** The value one season before the tick `h` steps ahead, h <= season; an older season's where that one is missing. */
-export function seasonalNaive(history: Float64Array, season: number, h: number): number {
+export function seasonalNaive(history: Float64Array, at: number, size: number, season: number, h: number): number {
   for (let k = 1; k <= SEASONS; k++) {
-    const value = lagged(history, k * season - h);
+    const value = lagged(history, at, size, k * season - h);
     if (value === value) return value;
   }
   return NaN;
@@ -40,10 +39,10 @@ export function seasonalNaive(history: Float64Array, season: number, h: number):
 const sorted = new Float64Array(SEASONS);
 
 /** The median of the last seasons' values at the place of the tick `h` steps ahead (0: of the last tick, its own value left out); NaN while there is none. */
-export function seasonalMedian(history: Float64Array, season: number, h: number): number {
+export function seasonalMedian(history: Float64Array, at: number, size: number, season: number, h: number): number {
   let n = 0;
   for (let k = 1; k <= SEASONS; k++) {
-    const value = lagged(history, k * season - h);
+    const value = lagged(history, at, size, k * season - h);
     if (value !== value) continue;
     let i = n++;
     for (; i > 0 && sorted[i - 1] > value; i--) sorted[i] = sorted[i - 1];

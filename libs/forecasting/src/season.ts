@@ -9,6 +9,10 @@ const CANDIDATES = 32;
 /** Errors this close are about as good: a few seasons say no more. */
 const ABOUT = 1.1;
 
+/** A season shorter than the horizon says the same as its multiple. */
+export const wholeSeason = (season: number, horizon: number): number =>
+  season === 0 ? 0 : season * Math.ceil(horizon / season);
+
 /** 0 if there is none. `values`: oldest first, NaN = missing; seasons of 2 to n / 3 ticks. Candidates are the peaks of the autocorrelation; of them the one whose
  *  seasonal naive forecast errs least, the shortest of those that are about as good. */
 export function findSeason(values: Float64Array): number {

@@ -1,34 +1,52 @@
 /** What a stored window teaches: at every tick what the network is given, and what it should say. */
-import { FEATURES, type ForecastPlan } from './forecast-plan.js';
+import { fitScale, SCALE_FIELDS } from '#rnn/scaler';
+import type { ForecastPlan } from './forecast-plan.js';
+import { forecastFeatures, writeOtherInput } from './other-inputs.js';
 
 /** Targets stay within so many scales, as features do. */
 const LIMIT = 8;
 
 export interface TrainingRows {
-  /** [rows, FEATURES] */
+  /** [rows, forecastFeatures(inputs)] */
   readonly features: Float32Array;
   /** [rows, H]: the value `h` ticks later minus its base as known at the row, in the row's scales; NaN where either is missing. */
   readonly targets: Float32Array;
 }
 
-/** `window`: [n, 2], each ts (ms) and value, oldest first, NaN = missing. It is gone through as live ticks are; the first rows, of which the history
- *  knows no season yet, are left out. */
-export function trainingRows(plan: ForecastPlan, window: Float64Array): TrainingRows {
+/** `window`: [n, width], each ts (ms) and the inputs, oldest first, NaN = missing; the first input is forecast. It is gone through as live ticks are; the first
+ *  rows, of which the history knows no season yet, are left out. */
+export function trainingRows(plan: ForecastPlan, window: Float64Array, width = 2): TrainingRows {
   const { horizon: H } = plan;
-  const n = window.length / 2;
+  const inputs = width - 1;
+  const n = Math.floor(window.length / width);
   const state = new Float64Array(plan.size);
   plan.reset(state);
   const first = Math.min(n, plan.options.season + 1);
-  const features = new Float32Array((n - first) * FEATURES);
+  const size = forecastFeatures(inputs);
+  const features = new Float32Array((n - first) * size);
   const targets = new Float32Array((n - first) * H).fill(NaN);
+  const scales = new Float64Array(inputs * SCALE_FIELDS);
+  for (let k = 1; k < inputs; k++)
+    fitScale(
+      Float64Array.from({ length: n }, (_, t) => window[t * width + 1 + k]),
+      scales,
+      k * SCALE_FIELDS,
+    );
+  const last = new Float64Array(inputs).fill(NaN);
   for (let t = 0; t < n; t++) {
-    plan.absorb(state, window[2 * t], window[2 * t + 1]);
-    if (t < first) continue;
     const row = t - first;
-    plan.writeFeatures(state, features, row * FEATURES);
+    plan.absorb(state, 0, window[t * width], window[t * width + 1]);
+    for (let k = 1; k < inputs; k++) {
+      const value = window[t * width + 1 + k];
+      const previous = last[k];
+      if (value === value) last[k] = value;
+      if (row >= 0) writeOtherInput(features, row * size, k, last[k], previous, scales, k * SCALE_FIELDS);
+    }
+    if (row < 0) continue;
+    plan.writeFeatures(state, 0, features, row * size);
     const scale = plan.scaleOf(state);
     for (let h = 1; h <= H && t + h < n; h++) {
-      const target = (window[2 * (t + h) + 1] - plan.base(state, h)) / scale;
+      const target = (window[(t + h) * width + 1] - plan.base(state, 0, h)) / scale;
       targets[row * H + h - 1] = Math.min(Math.max(target, -LIMIT), LIMIT);
     }
   }

@@ -2,14 +2,19 @@
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import type { ModelArchive, StateStore, TickLog, Watermark, WindowStore } from '#domain/ports';
 import type { OnStep } from '#domain/step';
+import type { Forecaster } from '#forecasting/forecaster';
+import { newTally } from '#forecasting/forecaster';
+import { forecasterFor } from './forecasting.js';
 import type { ModelSlot } from './model-slot.js';
 import { StateWriter } from './state-codec.js';
-import { StreamTable } from './stream-table.js';
+import { bytesPerStream, StreamTable } from './stream-table.js';
 import { WindowBuffer } from './window-buffer.js';
 
 export interface PipelineOptions {
   /** Streams kept hot in memory at most; the least recently used clean ones make way. */
   readonly hotStreams: number;
+  /** And the memory they take; two batches' streams always fit. */
+  readonly hotBytes: number;
   /** Records processed at a time. */
   readonly maxBatch: number;
   readonly maxRecordBytes: number;
@@ -33,6 +38,7 @@ export interface PipelineOptions {
 
 export const DEFAULT_OPTIONS: PipelineOptions = {
   hotStreams: 1 << 20,
+  hotBytes: 1 << 30,
   maxBatch: 8192,
   maxRecordBytes: 1 << 20,
   saveAfterRecords: 1 << 17,
@@ -51,11 +57,18 @@ export interface PipelinePorts {
   readonly models?: ModelArchive;
 }
 
+/** Hidden floats a stream is reckoned with while no model says how many. */
+const TYPICAL_HIDDEN = 64;
+
+const sameShape = (one: Forecaster | undefined, other: Forecaster | undefined): boolean =>
+  one === undefined || other === undefined ? one === other : one.hasShape(other.horizon, other.options.season);
+
 export class PipelineCore {
-  readonly table: StreamTable;
+  table: StreamTable;
   readonly windowBuffer: WindowBuffer;
   readonly stateWriter = new StateWriter();
   model: ModelSlot | undefined;
+  forecaster: Forecaster | undefined;
   /** As last acknowledged by the store (W). */
   watermark: Watermark | undefined;
   /** The next offset memory has not absorbed. */
@@ -67,7 +80,7 @@ export class PipelineCore {
   /** Streams removed since the last checkpoint, once there has been one. */
   removed: Set<string> | undefined;
   /** Scratch by slot, all zeros between uses. */
-  readonly seen: Int32Array;
+  seen: Int32Array;
   /** Slots ahead of the store. */
   readonly dirty: number[] = [];
   lastSave = 0;
@@ -75,7 +88,7 @@ export class PipelineCore {
   published: Promise<void> = Promise.resolve();
   loads = { store: 0, new: 0 };
   /** Forecasts scored, and the sums of their absolute errors in units of each stream's scale (1 under a raw model). */
-  readonly evaluations = { count: 0, model: 0, baseline: 0 };
+  readonly tally = newTally();
 
   /** Where outcomes are written, in turn, when batches overlap: one may be under way while the next is made. */
   readonly arenas: Uint8Array[] = [];
@@ -85,9 +98,36 @@ export class PipelineCore {
     readonly ports: PipelinePorts,
     readonly options: PipelineOptions,
   ) {
-    this.table = new StreamTable(options.hotStreams, spec.inputs.length);
-    this.seen = new Int32Array(options.hotStreams);
+    this.forecaster = forecasterFor(spec, undefined, this.tally);
+    this.table = this.newTable(undefined);
+    this.seen = new Int32Array(this.table.capacity);
     this.windowBuffer = new WindowBuffer(1 + spec.inputs.length);
+  }
+
+  /** Streams that fit in memory under a forecaster of so many floats. */
+  capacityFor(forecaster: Forecaster | undefined, hidden = TYPICAL_HIDDEN): number {
+    const { hotStreams, hotBytes, maxBatch } = this.options;
+    const bytes = bytesPerStream(this.spec.inputs.length, forecaster) + 4 * hidden;
+    return Math.min(hotStreams, Math.max(2 * maxBatch, Math.floor(hotBytes / bytes)));
+  }
+
+  /** Steps ticks with `model` from now on. Everything must have been saved: where states are laid out in another way, the table begins anew. */
+  serve(model: ModelSlot | undefined): void {
+    const forecaster = forecasterFor(this.spec, model?.manifest, this.tally);
+    this.model = model;
+    this.forecaster = forecaster;
+    if (model?.network.capacity === this.table.capacity && sameShape(forecaster, this.table.forecaster)) {
+      this.table.forecaster = forecaster;
+      return;
+    }
+    this.table = this.newTable(model);
+    this.seen = new Int32Array(this.table.capacity);
+    this.expiryHand = 0;
+  }
+
+  private newTable(model: ModelSlot | undefined): StreamTable {
+    const capacity = model?.network.capacity ?? this.capacityFor(this.forecaster);
+    return new StreamTable(capacity, this.spec.inputs.length, this.forecaster);
   }
 
   markDirty(slot: number): void {

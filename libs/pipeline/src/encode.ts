@@ -1,17 +1,25 @@
 /** Step 3b: the outcomes as the messages of the contract, written straight into one arena. */
-import { SHORT_ID, type StreamTable } from './stream-table.js';
-import { writeAscii, writeInteger, writeNumber, MAX_NUMBER_BYTES } from './number-writer.js';
+import { SHORT_ID, Source, type StreamTable } from './stream-table.js';
+import { writeAscii, writeInteger, writeNine, writeNumber, MAX_NUMBER_BYTES } from './number-writer.js';
+import { STEP_FIELDS, type SteppedBatch } from './stepped-batch.js';
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 const STREAM = ascii('{"stream":');
 const TS = ascii(',"ts":');
 const OFFSET = ascii(',"offset":');
 const PREDICTION = ascii(',"prediction":');
-const HORIZON = ascii(',"horizon":1');
 const TARGET_TS = ascii(',"targetTs":');
 const OUTPUTS = ascii(',"outputs":[');
 const PROBABILITIES = ascii(',"probabilities":[');
-const FIXED_BYTES = 160;
+const LOWER = ascii(',"lower":');
+const UPPER = ascii(',"upper":');
+const STEPS = ascii(',"forecast":[');
+const STEP = ascii('{"h":');
+const WEIGHT = ascii(',"weight":');
+const ANOMALY = ascii(',"anomaly":');
+const FIXED_BYTES = 260;
+/** Of a step: its braces and names, and four numbers. */
+const STEP_BYTES = 50 + 4 * MAX_NUMBER_BYTES;
 /** A stream id in JSON: at most 256 characters, each at most six long. */
 const MAX_STREAM_TEXT = 6 * 256 + 2;
 
@@ -19,16 +27,22 @@ const MAX_STREAM_TEXT = 6 * 256 + 2;
 export class OutcomeWriter {
   length = 0;
   /** What follows the numbers, by source: `,"model":…,"source":…}`. */
-  private readonly closings: readonly [baseline: Uint8Array, model: Uint8Array];
+  private readonly closings: readonly [baseline: Uint8Array, model: Uint8Array, blend: Uint8Array];
+  private readonly horizon: Uint8Array;
+  private readonly level: Uint8Array;
 
   constructor(
     model: string | null,
     private readonly topic: string | undefined,
     /** Where to write; what does not fit goes into a larger one. */
     public bytes: Uint8Array,
+    /** Under a forecast plan: its steps and its intervals' level. */
+    private readonly plan: { readonly horizon: number; readonly level: number } | undefined,
   ) {
     const closing = (source: string): Uint8Array => ascii(`,"model":${JSON.stringify(model)},"source":"${source}"}`);
-    this.closings = [closing('baseline'), closing('model')];
+    this.closings = [closing('baseline'), closing('model'), closing('blend')];
+    this.horizon = ascii(`,"horizon":${plan?.horizon ?? 1}`);
+    this.level = ascii(`,"level":${plan?.level ?? 0}`);
   }
 
   /** prediction NaN: null (a stream that never had a value). targetTs NaN: left out. */
@@ -52,20 +66,65 @@ export class OutcomeWriter {
         400,
     );
     const { bytes } = this;
-    let at = copy(bytes, this.length, STREAM);
-    at = writeStreamId(bytes, at, table, slot);
-    at = writeInteger(bytes, copy(bytes, at, TS), ts);
-    if (this.topic !== undefined) at = writeAscii(bytes, at, `,"topic":${JSON.stringify(this.topic)}`);
-    at = writeInteger(bytes, copy(bytes, at, OFFSET), offset);
+    let at = this.head(table, slot, ts, offset);
     at = copy(bytes, at, PREDICTION);
     at = prediction === prediction ? writeNumber(bytes, at, prediction) : writeAscii(bytes, at, 'null');
-    at = copy(bytes, at, HORIZON);
+    at = copy(bytes, at, this.horizon);
     if (targetTs === targetTs) at = writeInteger(bytes, copy(bytes, at, TARGET_TS), targetTs);
     if (outputs !== undefined) {
       at = writeList(bytes, copy(bytes, at, OUTPUTS), outputs);
       if (softmax) at = writeList(bytes, copy(bytes, at, PROBABILITIES), outputs);
     }
     this.length = copy(bytes, at, this.closings[source]);
+  }
+
+  /** Record i of a batch that was stepped under the plan. The last step is the prediction; its interval is left out until it is calibrated. */
+  forecast(
+    table: StreamTable,
+    slot: number,
+    ts: number,
+    offset: number,
+    targetTs: number,
+    stepped: SteppedBatch,
+    i: number,
+  ): void {
+    const { horizon } = this.plan!;
+    const topic = (this.topic?.length ?? 0) * 6;
+    this.reserve(FIXED_BYTES + MAX_STREAM_TEXT + 8 * MAX_NUMBER_BYTES + horizon * STEP_BYTES + topic + 400);
+    const { bytes } = this;
+    const { steps, weight, anomaly, source } = stepped;
+    let at = this.head(table, slot, ts, offset);
+    at = copy(bytes, at, PREDICTION);
+    const last = ((i + 1) * horizon - 1) * STEP_FIELDS;
+    at = writeStep(bytes, at, steps, last);
+    if (hasInterval(steps, last)) at = copy(bytes, at, this.level);
+    at = copy(bytes, at, this.horizon);
+    if (targetTs === targetTs) at = writeInteger(bytes, copy(bytes, at, TARGET_TS), targetTs);
+    if (horizon > 1) {
+      at = copy(bytes, at, STEPS);
+      for (let h = 1, s = i * horizon * STEP_FIELDS; h <= horizon; h++, s += STEP_FIELDS) {
+        if (h > 1) bytes[at++] = 44;
+        at = writeInteger(bytes, copy(bytes, at, STEP), h);
+        at = writeStep(bytes, copy(bytes, at, PREDICTION), steps, s);
+        bytes[at++] = 125;
+      }
+      bytes[at++] = 93;
+    }
+    if (source[i] !== Source.baseline)
+      at = writeNumber(bytes, copy(bytes, at, WEIGHT), Math.round(1000 * weight[i]) / 1000);
+    if (anomaly[i] === anomaly[i])
+      at = writeNumber(bytes, copy(bytes, at, ANOMALY), Math.round(1000 * anomaly[i]) / 1000);
+    this.length = copy(bytes, at, this.closings[source[i]]);
+  }
+
+  /** Up to the offset: room must be there. */
+  private head(table: StreamTable, slot: number, ts: number, offset: number): number {
+    const { bytes } = this;
+    let at = copy(bytes, this.length, STREAM);
+    at = writeStreamId(bytes, at, table, slot);
+    at = writeInteger(bytes, copy(bytes, at, TS), ts);
+    if (this.topic !== undefined) at = writeAscii(bytes, at, `,"topic":${JSON.stringify(this.topic)}`);
+    return writeInteger(bytes, copy(bytes, at, OFFSET), offset);
   }
 
   control(stream: string, control: string, offset: number): void {
@@ -87,6 +146,19 @@ export class OutcomeWriter {
 function copy(target: Uint8Array, at: number, source: Uint8Array): number {
   for (let i = 0; i < source.length; i++) target[at++] = source[i]!;
   return at;
+}
+
+const hasInterval = (steps: Float64Array, at: number): boolean =>
+  steps[at + 1] === steps[at + 1] && steps[at] === steps[at];
+
+/** A step's forecast and, where there is one, its interval. */
+function writeStep(bytes: Uint8Array, at: number, steps: Float64Array, from: number): number {
+  const forecast = steps[from];
+  if (forecast !== forecast) return writeAscii(bytes, at, 'null');
+  at = writeNine(bytes, at, forecast);
+  if (!hasInterval(steps, from)) return at;
+  at = writeNine(bytes, copy(bytes, at, LOWER), forecast - steps[from + 1]);
+  return writeNine(bytes, copy(bytes, at, UPPER), forecast + steps[from + 1]);
 }
 
 function writeList(bytes: Uint8Array, at: number, values: Float32Array): number {

@@ -1,5 +1,6 @@
 /** What the network is given of a tick, and what its output means in the stream's own units. */
 import type { ModelManifest } from '#domain/model';
+import { forecastFeatures } from '#forecasting/other-inputs';
 import { changeOf, levelOf } from '#rnn/scaler';
 import type { Network } from '#rnn/network.types';
 
@@ -12,7 +13,8 @@ interface Served {
 }
 
 /** Features a tick under the model, for a pipeline with so many inputs. */
-export function featureCount({ features, network }: ModelManifest, inputs: number): number {
+export function featureCount({ features, network, forecast }: ModelManifest, inputs: number): number {
+  if (forecast !== undefined) return forecastFeatures(inputs);
   if (network.layers[0]?.type === 'embedding') return 1;
   return features === 'level-and-change' ? 2 * inputs : inputs;
 }

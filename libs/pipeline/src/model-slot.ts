@@ -49,6 +49,12 @@ export function createModelSlot(
 
 /** RiverrunError MODEL_MISMATCH if the model's inputs are not the pipeline's. */
 export function checkFit(manifest: ModelManifest, spec: PipelineSpec): void {
+  const { forecast } = manifest;
+  if (forecast !== undefined && forecast.horizon !== spec.horizon)
+    throw new RiverrunError(
+      'MODEL_MISMATCH',
+      `model ${modelLabel(manifest)} forecasts ${forecast.horizon} steps, pipeline ${spec.name} ${spec.horizon}: train one for it`,
+    );
   const wanted = featureCount(manifest, spec.inputs.length);
   if (wanted === manifest.network.inputSize) return;
   throw new RiverrunError(

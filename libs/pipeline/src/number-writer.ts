@@ -25,8 +25,16 @@ export function writeInteger(target: Uint8Array, at: number, value: number): num
 export function writeNumber(target: Uint8Array, at: number, value: number): number {
   if (Number.isSafeInteger(value)) return writeInteger(target, at, value);
   const magnitude = Math.abs(value);
-  if (magnitude >= 1e-5 && magnitude < 1e9 && Math.fround(value) === value) return writeFloat32(target, at, value);
+  if (magnitude >= 1e-5 && magnitude < 1e9 && Math.fround(value) === value) return writeNineDigits(target, at, value);
   return writeAscii(target, at, String(value));
+}
+
+/** The same to 9 significant digits: of a forecast nobody knows more. */
+export function writeNine(target: Uint8Array, at: number, value: number): number {
+  const magnitude = Math.abs(value);
+  if (magnitude >= 1e-5 && magnitude < 999_999_999 && !Number.isSafeInteger(value))
+    return writeNineDigits(target, at, value);
+  return writeNumber(target, at, value);
 }
 
 export function writeAscii(target: Uint8Array, at: number, text: string): number {
@@ -34,7 +42,8 @@ export function writeAscii(target: Uint8Array, at: number, text: string): number
   return at;
 }
 
-function writeFloat32(target: Uint8Array, at: number, value: number): number {
+/** 9 significant digits, as many of them as there are. */
+function writeNineDigits(target: Uint8Array, at: number, value: number): number {
   if (value < 0) {
     target[at++] = 45;
     value = -value;

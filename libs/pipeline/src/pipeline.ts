@@ -5,6 +5,10 @@ import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/mode
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import { DEFAULT_OPTIONS, PipelineCore, type PipelineOptions, type PipelinePorts } from './core.js';
 import { checkFit, createModelSlot, type ModelSlot } from './model-slot.js';
+import type { Tally } from '#forecasting/forecaster';
+import { stateSize } from '#rnn/spec';
+import { forecasterFor } from './forecasting.js';
+import { replayForecasts } from './replay-forecasts.js';
 import { Checkpointer, restore } from './checkpoint.js';
 import { processBatch, type BatchOptions, type BatchResult } from './process-batch.js';
 import { save, saveDue } from './save.js';
@@ -36,6 +40,8 @@ export type { StreamView } from './stream-view.js';
 /** The store holds other states than this pipeline has left there: only a recovery helps. */
 export const isStoreGone = (error: unknown): error is RiverrunError =>
   error instanceof RiverrunError && (error.code === 'STATE_LOST' || error.code === 'WATERMARK_MISMATCH');
+
+const finiteOrNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
 
 /** Finds the artifact a stored watermark names. */
 export type FindModel = (digest: string) => Promise<ModelArtifact>;
@@ -97,15 +103,16 @@ export class Pipeline {
     return this.core.table.size;
   }
   get hotBytes(): number {
-    const { table, spec, model } = this.core;
-    return table.size * (bytesPerStream(spec.inputs.length) + 4 * (model?.network.stateSize ?? 0));
+    const { table, spec, model, forecaster } = this.core;
+    return table.size * (bytesPerStream(spec.inputs.length, forecaster) + 4 * (model?.network.stateSize ?? 0));
   }
   /** Counts since the start. */
   get loads(): { readonly store: number; readonly new: number } {
     return this.core.loads;
   }
-  get evaluations(): { readonly count: number; readonly model: number; readonly baseline: number } {
-    return this.core.evaluations;
+  /** What forecasts have been worth, over all streams since the start. */
+  get tally(): Readonly<Tally> {
+    return this.core.tally;
   }
 
   /** Also after an error in `process`: forgets what is in memory and starts again from the store. */
@@ -154,7 +161,7 @@ export class Pipeline {
           `the log has outcomes up to offset ${position.committed}, but there are no stored states: restore the state store, or start with an empty data folder`,
         );
       core.watermark = undefined;
-      core.model = undefined;
+      core.serve(undefined);
       core.time = -Infinity;
       core.position = position.committed;
       await save(core);
@@ -211,7 +218,7 @@ export class Pipeline {
     const slot = label === null ? undefined : this.slotFor(await core.ports.models!.byLabel(label));
     // As in a live swap: what was stepped so far is stored under the model it was stepped with, or a rollback would meet other states.
     await save(core, slot?.manifest.digest ?? null);
-    core.model = slot;
+    core.serve(slot);
   }
 
   /** Copies what has changed in the store since the last time to the log's checkpoints; beside the ticks, not between them. */
@@ -253,7 +260,7 @@ export class Pipeline {
       await save(core, artifact.manifest.digest);
       const { checkpoints } = core.ports.log;
       if (checkpoints !== undefined) await this.checkpointer.keepModel(checkpoints, artifact);
-      core.model = slot;
+      core.serve(slot);
     });
   }
 
@@ -324,17 +331,24 @@ export class Pipeline {
       const live = new Float32Array(model.network.stateSize);
       const memory = new Float32Array(model.network.stateSize);
       model.network.readState(slot, live);
-      replay(core.table, model, [slot], [rows], width, (step) => {
-        model.network.readState(slot, memory);
-        const output = toStreamUnits(
-          model,
-          model.network.outputs[0],
-          rows[step * width + 1],
-          core.table.meta,
-          scaleIndex(core.table, slot, 0),
-        );
-        add(step, Array.from(memory), Number.isFinite(output) ? output : null);
-      });
+      const { forecaster } = core;
+      if (forecaster !== undefined)
+        replayForecasts(core.table, forecaster, model, [slot], [rows], width, (step) => {
+          model.network.readState(slot, memory);
+          add(step, Array.from(memory), finiteOrNull(forecaster.plan.mixed[forecaster.horizon - 1]));
+        });
+      else
+        replay(core.table, model, [slot], [rows], width, (step) => {
+          model.network.readState(slot, memory);
+          const output = toStreamUnits(
+            model,
+            model.network.outputs[0],
+            rows[step * width + 1],
+            core.table.meta,
+            scaleIndex(core.table, slot, 0),
+          );
+          add(step, Array.from(memory), finiteOrNull(output));
+        });
       const exact = live.every((x, k) => Object.is(x, memory[k]));
       model.network.writeState(slot, live);
       return { stream: id, model: model.label, exact, rows: traced };
@@ -355,13 +369,16 @@ export class Pipeline {
   }
 
   private async useModel(digest: string | null): Promise<void> {
-    if (digest === null) this.core.model = undefined;
-    else if (this.core.model?.manifest.digest !== digest) this.core.model = this.slotFor(await this.findModel(digest));
+    if (digest === null) this.core.serve(undefined);
+    else if (this.core.model?.manifest.digest !== digest) this.core.serve(this.slotFor(await this.findModel(digest)));
   }
 
   private slotFor(artifact: ModelArtifact): ModelSlot {
-    const { spec, options, model } = this.core;
-    const room = { capacity: options.hotStreams, maxWave: Math.min(options.maxBatch, 4096) };
+    const { core } = this;
+    const { spec, options, model } = core;
+    const forecaster = forecasterFor(spec, artifact.manifest);
+    const capacity = core.capacityFor(forecaster, stateSize(artifact.manifest.network));
+    const room = { capacity, maxWave: Math.min(options.maxBatch, 4096) };
     try {
       return createModelSlot(artifact, spec, (model?.generation ?? 0) + 1, room);
     } catch (error) {

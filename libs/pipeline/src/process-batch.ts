@@ -7,7 +7,8 @@ import { decodeBatch, RowKind, type DecodedBatch } from './decode.js';
 import { OutcomeWriter } from './encode.js';
 import { loadColdStreams } from './load-cold.js';
 import { saveDue } from './save.js';
-import { stepWaves, type SteppedBatch } from './step-waves.js';
+import { stepWaves } from './step-waves.js';
+import type { SteppedBatch } from './stepped-batch.js';
 import { Source } from './stream-table.js';
 import { loadWindowsToWarmUp } from './warm-up.js';
 
@@ -86,7 +87,10 @@ function encode(
   const { count } = records;
   const { table, model } = core;
   const topic = core.options.nameTopic ? records.topic : undefined;
-  const writer = new OutcomeWriter(model?.label ?? null, topic, takeArena(core, 192 * count + 1024));
+  const { forecaster } = core;
+  const plan = forecaster === undefined ? undefined : { horizon: forecaster.horizon, level: core.spec.level };
+  const roomEach = plan === undefined ? 192 : 256 + 96 * (plan.horizon - 1);
+  const writer = new OutcomeWriter(model?.label ?? null, topic, takeArena(core, roomEach * count + 1024), plan);
   const kinds = new Uint8Array(count);
   const start = new Int32Array(count);
   const end = new Int32Array(count);
@@ -108,7 +112,12 @@ function encode(
       } else {
         value[i] = batch.values[i * batch.inputs]!;
         const ts = batch.ts[i];
-        const target = spacing[i] > 0 ? ts + Math.round(spacing[i]) : NaN;
+        const target = spacing[i] > 0 ? ts + Math.round(spacing[i] * (plan?.horizon ?? 1)) : NaN;
+        if (plan !== undefined) {
+          writer.forecast(table, batch.slot[i], ts, records.offsets[i], target, stepped, i);
+          end[i] = writer.length;
+          continue;
+        }
         const fromModel = stepped.source[i] === Source.model;
         const outputs =
           fromModel && outputSize > 1 ? stepped.outputs.subarray(i * outputSize, (i + 1) * outputSize) : undefined;
@@ -141,8 +150,10 @@ function encode(
       ts: batch.ts,
       value,
       expected: stepped.expected,
+      expectedHalf: stepped.expectedHalf,
       expectedFromModel: stepped.expectedFromModel,
       prediction: stepped.prediction,
+      half: stepped.half,
     },
   };
 }

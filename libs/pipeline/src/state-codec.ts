@@ -1,12 +1,14 @@
 /** A stream's state as bytes, and back. Little-endian:
- *  u8 version, u8 inputs, u8 tail rows, u8 0, u32 hidden floats, u32 x 2 model tag, then float64 fields, float64 tail rows, float32 hidden state.
- *  16 + 8 (13 + 5 inputs) + 8 rows (1 + inputs) + 4 hidden bytes: 288 for a GRU-32 with one input and an empty tail. */
+ *  u8 version, u8 inputs, u8 tail rows, u8 plan (0: none), u32 hidden floats, u32 x 2 model tag, then float64 fields, float64 tail rows, the plan, float32 hidden state.
+ *  A plan is u32 horizon, u32 season, u32 floats, u32 0, and its float64s (libs/forecasting); streams of models that are served raw have none.
+ *  16 + 8 (13 + 5 inputs) + 8 rows (1 + inputs) + (16 + 8 plan) + 4 hidden bytes: 288 for a raw GRU-32 with one input and an empty tail. */
 import { RiverrunError } from '#domain/errors';
 import type { ModelSlot } from './model-slot.js';
 import { Field, type StreamTable } from './stream-table.js';
 
 const VERSION = 1;
 const HEADER_BYTES = 16;
+const PLAN_HEADER_BYTES = 16;
 /** Records start at multiples of 8, so that float64 views fit. */
 const ALIGN = 8;
 
@@ -48,19 +50,21 @@ export class StateWriter {
 
   /** Appends the stream in `slot`; returns where its bytes start. They end at `length`. */
   write(table: StreamTable, slot: number, model: ModelSlot | undefined): number {
-    const { fields, meta, tail, tailStride } = table;
+    const { fields, meta, tail, tailStride, plans } = table;
     const inputs = tailStride / 16 - 1;
+    const forecaster = table.planned[slot] === 1 ? table.forecaster : undefined;
     const warm = model !== undefined && table.generation[slot] === model.generation;
     const hidden = warm ? model.network.stateSize : 0;
     const start = (this.length + ALIGN - 1) & -ALIGN;
     const base = slot * fields;
     const tailValues = meta[base + Field.tailRows] * (1 + inputs);
-    const end = start + HEADER_BYTES + 8 * (fields + tailValues) + 4 * hidden;
+    const planBytes = forecaster === undefined ? 0 : PLAN_HEADER_BYTES + 8 * forecaster.size;
+    const end = start + HEADER_BYTES + 8 * (fields + tailValues) + planBytes + 4 * hidden;
     this.reserve(end);
     this.bytes[start] = VERSION;
     this.bytes[start + 1] = inputs;
     this.bytes[start + 2] = meta[base + Field.tailRows]!;
-    this.bytes[start + 3] = 0;
+    this.bytes[start + 3] = forecaster === undefined ? 0 : 1;
     const word = start >> 2;
     this.words[word + 1] = hidden;
     this.words[word + 2] = warm ? model.tag[0] : 0;
@@ -69,6 +73,14 @@ export class StateWriter {
     for (let f = 0; f < fields; f++) this.floats64[at++] = meta[base + f]!;
     const row = slot * tailStride;
     for (let k = 0; k < tailValues; k++) this.floats64[at++] = tail[row + k]!;
+    if (forecaster !== undefined) {
+      this.words[at << 1] = forecaster.horizon;
+      this.words[(at << 1) + 1] = forecaster.options.season;
+      this.words[(at << 1) + 2] = forecaster.size;
+      this.words[(at << 1) + 3] = 0;
+      at += PLAN_HEADER_BYTES >> 3;
+      for (let k = 0, from = table.planAt(slot); k < forecaster.size; k++) this.floats64[at++] = plans[from + k]!;
+    }
     if (warm) model.network.readState(slot, this.floats32, at << 1);
     this.length = end;
     return start;
@@ -106,9 +118,9 @@ function viewsOf(buffer: ArrayBuffer): {
   };
 }
 
-/** Reads stored bytes into the stream's slot. A hidden state of another model is left out: the stream is warmed up anew from its window. */
+/** Reads stored bytes into the stream's slot. A hidden state of another model, or another plan, is left out: the stream is warmed up anew from its window. */
 export function readState(bytes: Uint8Array, table: StreamTable, slot: number, model: ModelSlot | undefined): void {
-  const { fields, meta, tail, tailStride } = table;
+  const { fields, meta, tail, tailStride, plans, forecaster } = table;
   const inputs = tailStride / 16 - 1;
   if (bytes.length > scratch.bytes.length)
     scratch = viewsOf(new ArrayBuffer(2 * bytes.length + ((-2 * bytes.length) & 7)));
@@ -117,8 +129,11 @@ export function readState(bytes: Uint8Array, table: StreamTable, slot: number, m
   const rows = bytes[2];
   const hidden = words[1];
   const tailValues = rows * (1 + inputs);
-  const expected = HEADER_BYTES + 8 * (fields + tailValues) + 4 * hidden;
-  if (bytes[0] !== VERSION || bytes[1] !== inputs || !(rows <= 16) || bytes.length !== expected)
+  const planAt = HEADER_BYTES + 8 * (fields + tailValues);
+  const planFloats = bytes[3] === 1 && bytes.length >= planAt + PLAN_HEADER_BYTES ? words[(planAt >> 2) + 2] : 0;
+  const planBytes = bytes[3] === 1 ? PLAN_HEADER_BYTES + 8 * planFloats : 0;
+  const expected = planAt + planBytes + 4 * hidden;
+  if (bytes[0] !== VERSION || bytes[3] > 1 || bytes[1] !== inputs || !(rows <= 16) || bytes.length !== expected)
     throw new RiverrunError(
       'STATE_CORRUPT',
       `the stored state of stream ${table.ids[slot]} cannot be read (${bytes.length} bytes, version ${bytes[0]})`,
@@ -126,6 +141,16 @@ export function readState(bytes: Uint8Array, table: StreamTable, slot: number, m
   let at = HEADER_BYTES >> 3;
   for (let f = 0, to = slot * fields; f < fields; f++) meta[to + f] = floats64[at++];
   for (let k = 0, to = slot * tailStride; k < tailValues; k++) tail[to + k] = floats64[at++];
+  const planFits =
+    planBytes > 0 &&
+    forecaster?.hasShape(words[planAt >> 2], words[(planAt >> 2) + 1]) === true &&
+    forecaster.size === planFloats;
+  table.planned[slot] = planFits ? 1 : 0;
+  if (planFits) {
+    const from = at + (PLAN_HEADER_BYTES >> 3);
+    for (let k = 0, to = table.planAt(slot); k < planFloats; k++) plans[to + k] = floats64[from + k];
+  }
+  at += planBytes >> 3;
   const fits =
     model !== undefined && hidden === model.network.stateSize && words[2] === model.tag[0] && words[3] === model.tag[1];
   table.generation[slot] = fits ? model.generation : 0;

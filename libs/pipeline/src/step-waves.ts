@@ -4,20 +4,10 @@ import { updateScale } from '#rnn/scaler';
 import type { PipelineCore } from './core.js';
 import { RowKind, type DecodedBatch } from './decode.js';
 import { toStreamUnits, writeFeatures } from './features.js';
-import type { ModelSlot } from './model-slot.js';
+import { absorb, allFinite, forecastWave } from './forecast-wave.js';
+import { STEP_FIELDS, type SteppedBatch } from './stepped-batch.js';
 import { Field, FIELDS_PER_INPUT, InputField, Source } from './stream-table.js';
-import { warmUp, type Windows } from './warm-up.js';
-
-/** Columns by record. */
-export interface SteppedBatch {
-  readonly prediction: Float64Array;
-  /** What had been forecast for this tick; NaN if nothing. */
-  readonly expected: Float64Array;
-  readonly expectedFromModel: Uint8Array;
-  readonly source: Int8Array;
-  /** [count, outputSize]; filled for models with several outputs. */
-  readonly outputs: Float32Array;
-}
+import { canWarmUp, mustWarmUp, warmUp, type Windows } from './warm-up.js';
 
 /** Of the first input, the one that is forecast. */
 const LAST_VALUE = Field.inputs + InputField.last;
@@ -32,13 +22,19 @@ export function stepWaves(
   windows: Windows,
 ): SteppedBatch {
   const { count } = records;
-  const outputSize = core.model?.network.outputSize ?? 1;
+  const { forecaster } = core;
+  const outputSize = forecaster === undefined ? (core.model?.network.outputSize ?? 1) : 1;
   const stepped: SteppedBatch = {
     prediction: new Float64Array(count).fill(NaN),
+    half: new Float64Array(count).fill(NaN),
     expected: new Float64Array(count).fill(NaN),
+    expectedHalf: new Float64Array(count).fill(NaN),
     expectedFromModel: new Uint8Array(count),
     source: new Int8Array(count),
     outputs: new Float32Array(outputSize > 1 ? count * outputSize : 0),
+    steps: new Float64Array(forecaster === undefined ? 0 : count * forecaster.horizon * STEP_FIELDS),
+    weight: new Float64Array(forecaster === undefined ? 0 : count),
+    anomaly: new Float64Array(forecaster === undefined ? 0 : count),
   };
   const { order, waveEnds } = wavesOf(core, batch);
   let from = 0;
@@ -88,12 +84,12 @@ function stepWave(
   to: number,
   windows: Windows,
 ): void {
-  const { table, model, windowBuffer } = core;
+  const { table, model, windowBuffer, forecaster } = core;
   const { meta, fields } = table;
   const { inputs, values, features } = batch;
   if (batch.startsOver !== undefined)
     for (let w = from; w < to; w++) if (batch.startsOver[order[w]] === 1) startOver(core, batch.slot[order[w]]);
-  if (model !== undefined) warmUpWave(core, model, batch, order, from, to, windows);
+  if (model !== undefined || forecaster !== undefined) warmUpWave(core, batch, order, from, to, windows);
   const standard = model?.manifest.scaler === 'standard';
   let n = 0;
   for (let w = from; w < to; w++) {
@@ -104,6 +100,14 @@ function stepWave(
       continue;
     }
     const base = slot * fields;
+    const warm = model !== undefined && table.generation[slot] === model.generation;
+    if (forecaster !== undefined) {
+      windowBuffer.append(table, slot, batch.ts[i], values, i * inputs);
+      meta[base + Field.count] = meta[base + Field.count] + 1;
+      absorb(core, forecaster, batch, stepped, i, n, warm);
+      if (warm) model.network.slots[n++] = slot;
+      continue;
+    }
     const value = values[i * inputs];
     stepped.expected[i] = meta[base + Field.expected]!;
     const fromModel = meta[base + Field.source] === Source.model;
@@ -111,7 +115,6 @@ function stepWave(
     if (fromModel && value === value) score(core, base, value);
     windowBuffer.append(table, slot, batch.ts[i], values, i * inputs);
     meta[base + Field.count] = meta[base + Field.count] + 1;
-    const warm = model !== undefined && table.generation[slot] === model.generation;
     for (let k = 0, at = base + Field.inputs; k < inputs; k++, at += FIELDS_PER_INPUT) {
       const last = at + InputField.last;
       const feature = features[i * inputs + k];
@@ -125,7 +128,8 @@ function stepWave(
     if (warm) model.network.slots[n++] = slot;
   }
   if (n > 0) model!.network.step(n);
-  forecast(core, batch, stepped, order, from, to);
+  if (forecaster === undefined) forecast(core, batch, stepped, order, from, to);
+  else forecastWave(core, forecaster, batch, stepped, order, from, to);
 }
 
 /** Turns the wave's outputs into forecasts, in the same order as the inputs were written. */
@@ -170,34 +174,22 @@ function forecast(
   }
 }
 
-function allFinite(values: Float32Array, from: number, count: number): boolean {
-  for (let k = from; k < from + count; k++) if (!Number.isFinite(values[k])) return false;
-  return true;
-}
-
 /** Streams that the model has not stepped yet and that have history enough get their hidden state before this tick. */
 function warmUpWave(
   core: PipelineCore,
-  model: ModelSlot,
   batch: DecodedBatch,
   order: Int32Array,
   from: number,
   to: number,
   windows: Windows,
 ): void {
-  const { table } = core;
   const slots: number[] = [];
   for (let w = from; w < to; w++) {
     const i = order[w];
     const slot = batch.slot[i];
-    if (
-      batch.kind[i] === RowKind.tick &&
-      table.generation[slot] !== model.generation &&
-      table.meta[slot * table.fields + Field.count] >= model.manifest.warmUp
-    )
-      slots.push(slot);
+    if (batch.kind[i] === RowKind.tick && mustWarmUp(core, slot) && canWarmUp(core, slot)) slots.push(slot);
   }
-  if (slots.length > 0) warmUp(core, model, slots, windows);
+  if (slots.length > 0) warmUp(core, slots, windows);
 }
 
 function startOver({ table, model }: PipelineCore, slot: number): void {
@@ -208,7 +200,7 @@ function startOver({ table, model }: PipelineCore, slot: number): void {
 }
 
 function score(core: PipelineCore, base: number, value: number): void {
-  const { evaluations, table } = core;
+  const { tally, table } = core;
   const { meta } = table;
   const n = meta[base + Field.evaluations] + 1;
   const rate = Math.max(1 / n, ERROR_RATE);
@@ -218,7 +210,7 @@ function score(core: PipelineCore, base: number, value: number): void {
   meta[base + Field.baselineError] += rate * (baseline - meta[base + Field.baselineError]);
   meta[base + Field.evaluations] = n;
   const scale = meta[base + FIRST_SCALE + 1];
-  evaluations.count += 1;
-  evaluations.model += model / scale;
-  evaluations.baseline += baseline / scale;
+  tally.truths += 1;
+  tally.mixed += model / scale;
+  tally.persistence += baseline / scale;
 }

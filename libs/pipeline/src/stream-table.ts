@@ -1,5 +1,6 @@
 /** The streams that are hot in memory: a hash table from id to slot, and what is known of each stream in columns by slot. */
 import { SEGMENT_ROWS } from '#domain/ports';
+import type { Forecaster } from '#forecasting/forecaster';
 import { SCALE_FIELDS } from '#rnn/scaler';
 
 /** What a stream's state holds besides its hidden state and its youngest window rows; one float64 each, in this order in memory and on disk. */
@@ -38,7 +39,7 @@ export const InputField = {
   scale: 2,
 } as const;
 export const FIELDS_PER_INPUT = InputField.scale + SCALE_FIELDS;
-export const Source = { none: -1, baseline: 0, model: 1 } as const;
+export const Source = { none: -1, baseline: 0, model: 1, blend: 2 } as const;
 
 export const fieldCount = (inputs: number): number => Field.inputs + FIELDS_PER_INPUT * inputs;
 /** Where in `meta` the scale of a stream's input lies: centre, scale, change. */
@@ -47,8 +48,8 @@ export const scaleIndex = ({ fields }: StreamTable, slot: number, input: number)
 export const tailLength = (inputs: number): number => SEGMENT_ROWS * (1 + inputs);
 
 /** Estimated bytes a hot stream takes besides its hidden state: columns, id, hash table. */
-export const bytesPerStream = (inputs: number): number =>
-  8 * (fieldCount(inputs) + tailLength(inputs)) + SHORT_ID + 120;
+export const bytesPerStream = (inputs: number, forecaster: Forecaster | undefined): number =>
+  8 * (fieldCount(inputs) + tailLength(inputs) + (forecaster?.size ?? 0)) + SHORT_ID + 120;
 
 /** Bytes of `StreamTable.shortIds` a slot. */
 export const SHORT_ID = 24;
@@ -60,6 +61,10 @@ export class StreamTable {
   readonly meta: Float64Array;
   /** The youngest window rows of each stream: ts, then the inputs. */
   readonly tail: Float64Array;
+  /** What the forecaster keeps of each stream, `forecaster.size` floats a slot. */
+  readonly plans: Float64Array;
+  /** 0 where those say nothing: the stream came from a store that had others, and its window has to be gone through. */
+  readonly planned: Uint8Array;
   readonly handle: Int32Array;
   /** Which model the hidden state belongs to (see ModelSlot.generation); 0 = none. */
   readonly generation: Int32Array;
@@ -81,11 +86,15 @@ export class StreamTable {
   constructor(
     readonly capacity: number,
     inputs: number,
+    /** Another one of the same shape may take its place. */
+    public forecaster: Forecaster | undefined = undefined,
   ) {
     this.fields = fieldCount(inputs);
     this.tailStride = tailLength(inputs);
     this.meta = new Float64Array(capacity * this.fields);
     this.tail = new Float64Array(capacity * this.tailStride);
+    this.plans = new Float64Array(capacity * (forecaster?.size ?? 0));
+    this.planned = new Uint8Array(capacity);
     this.handle = new Int32Array(capacity);
     this.generation = new Int32Array(capacity);
     this.dirty = new Uint8Array(capacity);
@@ -175,6 +184,13 @@ export class StreamTable {
       meta[f + InputField.scale + 2] = 1;
     }
     this.generation[slot] = 0;
+    this.forecaster?.reset(this.plans, this.planAt(slot));
+    this.planned[slot] = 1;
+  }
+
+  /** Where the stream's floats begin in `plans`. */
+  planAt(slot: number): number {
+    return slot * (this.forecaster?.size ?? 0);
   }
 
   /** Evicts clean streams not used of late (second chance) until `wanted` more fit; false if too few are clean. Streams in `keep` stay. */

@@ -5,12 +5,15 @@ import type { PipelineCore } from './core.js';
 import { RowKind, type DecodedBatch } from './decode.js';
 import { writeFeatures } from './features.js';
 import type { ModelSlot } from './model-slot.js';
+import { replayForecasts } from './replay-forecasts.js';
 import { save } from './save.js';
 import { Field, scaleIndex, type StreamTable } from './stream-table.js';
 
 /** Stored window rows by slot. */
 export type Windows = ReadonlyMap<number, Float64Array>;
 const NONE: Windows = new Map();
+/** No wave is larger. */
+const MOST_AT_ONCE = 256;
 
 /** Streams warmed up at a time, some milliseconds' work, before timers and sockets get their turn. */
 const AT_A_TIME = 32;
@@ -19,30 +22,38 @@ const AT_A_TIME = 32;
  *  a batch may have thousands. It makes no difference that this is before the stream's next tick and not right at it: its window stays the same. */
 export async function loadWindowsToWarmUp(core: PipelineCore, batch: DecodedBatch): Promise<Windows> {
   const { table, model } = core;
-  if (model === undefined) return NONE;
+  if (model === undefined && core.forecaster === undefined) return NONE;
   const slots = new Set<number>();
   for (let i = 0; i < batch.count; i++) {
     const slot = batch.slot[i];
-    if (slot < 0 || batch.kind[i] !== RowKind.tick || table.generation[slot] === model.generation) continue;
+    if (slot < 0 || batch.kind[i] !== RowKind.tick || !mustWarmUp(core, slot)) continue;
     if (storedSegments(table, slot) > 0) slots.add(slot);
   }
   if (slots.size === 0) return NONE;
   // Segments still on their way to the store belong to the window too.
   if (core.windowBuffer.slots.length > 0) await save(core);
-  const warm = (slot: number): boolean => table.meta[slot * table.fields + Field.count] >= model.manifest.warmUp;
-  const ready = [...slots].filter(warm);
+  const ready = [...slots].filter((slot) => canWarmUp(core, slot));
   for (let from = 0; from < ready.length; from += AT_A_TIME) {
     if (from > 0) await new Promise((resolve) => setImmediate(resolve));
     const some = ready.slice(from, from + AT_A_TIME);
-    warmUp(core, model, some, await readWindows(core, some));
+    warmUp(core, some, await readWindows(core, some));
   }
   return ready.length === slots.size
     ? NONE
     : readWindows(
         core,
-        [...slots].filter((slot) => !warm(slot)),
+        [...slots].filter((slot) => !canWarmUp(core, slot)),
       );
 }
+
+/** Whether the stream has not been stepped with what is served now. */
+export const mustWarmUp = ({ table, model, forecaster }: PipelineCore, slot: number): boolean =>
+  (model !== undefined && table.generation[slot] !== model.generation) ||
+  (forecaster !== undefined && table.planned[slot] === 0);
+
+/** Whether it has ticks enough for that. */
+export const canWarmUp = ({ table, model }: PipelineCore, slot: number): boolean =>
+  table.meta[slot * table.fields + Field.count] >= (model?.manifest.warmUp ?? 0);
 
 export async function readWindows(core: PipelineCore, slots: readonly number[]): Promise<Windows> {
   const { table } = core;
@@ -75,17 +86,14 @@ export function windowOf(
 }
 
 /** Warms up the streams in `slots`: scale from the window, hidden state by one cold pass over it, all streams side by side. */
-export function warmUp(core: PipelineCore, model: ModelSlot, slots: readonly number[], windows: Windows): void {
+export function warmUp(core: PipelineCore, slots: readonly number[], windows: Windows): void {
+  const { model, forecaster, table } = core;
   const width = 1 + core.spec.inputs.length;
-  for (let from = 0; from < slots.length; from += model.network.maxWave) {
-    const wave = slots.slice(from, from + model.network.maxWave);
-    replay(
-      core.table,
-      model,
-      wave,
-      wave.map((slot) => windowOf(core.table, slot, windows.get(slot), width)),
-      width,
-    );
+  for (let from = 0; from < slots.length; from += MOST_AT_ONCE) {
+    const wave = slots.slice(from, from + MOST_AT_ONCE);
+    const rows = wave.map((slot) => windowOf(table, slot, windows.get(slot), width));
+    if (forecaster !== undefined) replayForecasts(table, forecaster, model, wave, rows, width);
+    else replay(table, model!, wave, rows, width);
   }
 }
 

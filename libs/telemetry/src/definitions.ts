@@ -77,6 +77,13 @@ export function defineMetrics(registry: Registry) {
       "Sum of absolute errors, each in units of its stream's own scale; divide by forecast_evaluations_total.",
       'predictor',
     ),
+    intervals: counter(
+      'interval_evaluations_total',
+      'Truths by whether the interval issued for them held.',
+      'level',
+      'outcome',
+    ),
+    drifts: counter('drift_detections_total', 'Streams whose forecast errors have become lastingly larger.'),
     buildInfo: gauge('build_info', 'What runs here; always 1.', 'version', 'node_version'),
   };
 }

@@ -30,8 +30,10 @@ function outcomes(kinds: string, timestamps: number[]): OutcomeBatch {
       ts: none,
       value: none,
       expected: none,
+      expectedHalf: none,
       expectedFromModel: new Uint8Array(0),
       prediction: none,
+      half: none,
     },
   };
 }
@@ -64,8 +66,22 @@ function used(): Registry {
   metrics.trainingAttempt('activated', 2, 1700000000);
   metrics.trainingAttempt('failed', 2, 1700000100);
   metrics.trainingAttempt('abandoned', 2, 1700000200);
-  metrics.evaluations('model', 10, 4.5);
-  metrics.evaluations('model', 1, NaN);
+  const tally = {
+    ...{ truths: 5, mixed: 1, persistence: 2, seasonalNaive: 0, statistical: 1.5 },
+    ...{ network: 0, networkTruths: 0, intervals: 0, held: 0, drifts: 1 },
+  };
+  const later = {
+    truths: 15,
+    mixed: 5.5,
+    persistence: 9,
+    network: 3,
+    networkTruths: 4,
+    intervals: 8,
+    held: 7,
+    drifts: 2,
+  };
+  metrics.forecasts(tally, { ...tally, ...later }, 0.9);
+  metrics.forecasts(tally, tally, 0.9);
   return registry;
 }
 

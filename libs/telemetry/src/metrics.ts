@@ -32,6 +32,29 @@ export interface ModelInUse {
   readonly role: string;
 }
 
+/** Counts since the start; errors in units of each stream's scale. */
+export interface ForecastTally {
+  readonly truths: number;
+  readonly mixed: number;
+  readonly persistence: number;
+  readonly seasonalNaive: number;
+  readonly statistical: number;
+  readonly network: number;
+  readonly networkTruths: number;
+  readonly intervals: number;
+  readonly held: number;
+  readonly drifts: number;
+}
+
+/** `model` is what was served, the network and the baselines together. */
+const PREDICTORS = [
+  ['mixed', 'model'],
+  ['network', 'network'],
+  ['persistence', 'persistence'],
+  ['seasonalNaive', 'seasonal_naive'],
+  ['statistical', 'statistical'],
+] as const;
+
 const CODES: readonly DeadLetterCode[] = [
   'MALFORMED',
   'KEY_MISMATCH',
@@ -158,10 +181,26 @@ export class Metrics {
     if (outcome === 'activated' || outcome === 'rejected') this.instruments.lastTrainingSuccess.set(finishedAt);
   }
 
-  /** `predictor`: model, persistence, seasonal_naive, …; the errors in units of each stream's scale, summed. */
-  evaluations(predictor: string, count: number, scaledError: number): void {
-    if (count <= 0 || !Number.isFinite(scaledError)) return;
-    this.instruments.evaluations.inc({ predictor }, count);
-    this.instruments.scaledError.inc({ predictor }, scaledError);
+  /** Forecasts whose truths have come between two readings of a pipeline's tally. */
+  forecasts(before: ForecastTally, now: ForecastTally, level: number): void {
+    const since = (field: keyof ForecastTally): number => now[field] - before[field];
+    const truths = since('truths');
+    for (const [field, predictor] of PREDICTORS) {
+      const count = field === 'network' ? since('networkTruths') : truths;
+      const error = since(field);
+      // Raw models are held against persistence only.
+      if (count <= 0 || !Number.isFinite(error) || (now[field] === 0 && field !== 'mixed')) continue;
+      this.instruments.evaluations.inc({ predictor }, count);
+      this.instruments.scaledError.inc({ predictor }, error);
+    }
+    const held = since('held');
+    const intervals = since('intervals');
+    if (intervals > 0) {
+      const labels = { level: String(level) };
+      this.instruments.intervals.inc({ ...labels, outcome: 'held' }, held);
+      this.instruments.intervals.inc({ ...labels, outcome: 'missed' }, intervals - held);
+    }
+    const drifts = since('drifts');
+    if (drifts > 0) this.instruments.drifts.inc(drifts);
   }
 }

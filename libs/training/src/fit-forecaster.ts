@@ -1,49 +1,46 @@
-/** Trains a network that forecasts several steps at once, from what a forecast plan gave and asked for at every tick of some windows: truncated back-propagation
- *  through time, a rate that falls to nothing, weight decay. The number of epochs is fixed: what comes out is judged on live ticks, beside the champion, and
- *  rows held back here would be the newest, which a network that follows a changing stream needs most. */
+/** Fits a network that forecasts several steps at once, from what a forecast plan gave and asked for at every tick of some windows: truncated back-propagation
+ *  through time, a rate that falls to nothing, weight decay. The number of epochs is fixed: stopping early would cut the falling rate off. */
 import { RiverrunError } from '#domain/errors';
+import type { TrainingRows } from '#forecasting/training-rows';
 import type { NetworkSpec } from '#rnn/spec';
-import { pickBackend } from './backend.js';
-import { Learner } from './learner.js';
+import { Learner, type Batch } from './learner.js';
 import { seededRandom, shuffle, type Random } from './random.js';
-import { initialWeights, networkSpec } from './recurrent-network.js';
-import type { Batch } from './sequences.js';
+import { initialWeights } from './recurrent-network.js';
 import type { Cell } from './train.types.js';
 import { joined, partsOf } from './weight-parts.js';
 
-/** One stream: row t is what the network is given of a tick, and what it is asked for then. */
-export interface ForecastRows {
-  /** [rows, inputs] */
-  readonly features: Float32Array;
-  /** [rows, outputs], in scales; NaN = unknown */
-  readonly targets: Float32Array;
-}
-
 export interface FitRequest {
-  readonly streams: readonly ForecastRows[];
-  readonly inputs: number;
-  readonly outputs: number;
+  /** One stream each: row t is what the network is given of a tick, and what it is asked for then. */
+  readonly streams: readonly TrainingRows[];
+  readonly network: NetworkSpec;
   readonly cell: Cell;
-  readonly hidden: number;
   /** Same request, same seed, same backend: the same weights to the bit. */
   readonly seed: number;
   readonly epochs: number;
   /** Adam's learning rate at first. */
   readonly rate: number;
   /** Weights of the same network to go on from. */
-  readonly warmStart?: Float32Array | undefined;
+  readonly start?: Float32Array | undefined;
+  /** After every batch: whether to stop there. */
+  readonly shouldStop?: (() => boolean) | undefined;
+  /** After every epoch, counted from 1; the loss in scales. */
+  readonly onEpoch?: ((epoch: number, loss: number) => void) | undefined;
 }
 
 export interface FitResult {
-  readonly network: NetworkSpec;
   /** As `weightShapes(network)` lays them out. */
   readonly weights: Float32Array;
-  /** Of the last epoch: mean loss, in scales. */
+  /** Of the last whole epoch: mean loss, in scales. */
   readonly loss: number;
+  readonly epochs: number;
 }
 
-const STEPS = 64;
-const BURN_IN = 16;
+/** Steps of a training sequence, where streams have rows enough; a quarter of them only warm the state up: live states are warm, so cold steps must not count. */
+const STEPS = { long: 64, short: 32 };
+const LONG_FROM = 2 * STEPS.long;
+/** Sequences in an epoch at most: what it costs is bounded, however many streams there are. */
+const MAX_PIECES = 512;
+const MIN_PIECES = 32;
 const BATCH_SIZE = 16;
 /** The loss is the absolute error but for a small round bottom. */
 const HUBER = 0.1;
@@ -51,73 +48,88 @@ const WEIGHT_DECAY = 0.001;
 /** What the rate has fallen to at the end. */
 const LAST_RATE = 0.02;
 
-/** RiverrunError TRAINING_FAILED where there is nothing to learn from, or the loss does not stay finite. */
-export async function fitForecaster(request: FitRequest): Promise<FitResult> {
-  const { inputs, outputs, cell, hidden, seed, rate, epochs, warmStart } = request;
-  await pickBackend();
-  const network = networkSpec(cell, inputs, hidden, outputs);
+/** RiverrunError TRAINING_FAILED where there is nothing to learn from, or the loss does not stay finite. A TensorFlow.js backend must have been picked. */
+export function fitForecaster(request: FitRequest): FitResult {
+  const { streams, network, cell, seed, rate, epochs, start } = request;
   const random = seededRandom(seed);
-  const options = { burnIn: BURN_IN, huber: HUBER, weightDecay: WEIGHT_DECAY };
-  const start = warmStart === undefined ? initialWeights(network, seed) : partsOf(network, warmStart);
-  const learner = new Learner(cell, network, start, 1, rate, options);
+  const { inputSize } = network;
+  const longest = Math.max(0, ...streams.map(({ features }) => features.length / inputSize));
+  const steps = longest >= LONG_FROM ? STEPS.long : STEPS.short;
+  const burnIn = steps / 4;
+  const options = { burnIn, huber: HUBER, weightDecay: WEIGHT_DECAY };
+  const first = start === undefined ? initialWeights(network, seed) : partsOf(network, start);
+  const learner = new Learner(cell, network, first, rate, options);
   try {
     let loss = NaN;
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      const batches = epochBatches(request, random);
+    let epoch = 0;
+    let stop = false;
+    for (; epoch < epochs && !stop; epoch += stop ? 0 : 1) {
+      const batches = epochBatches(streams, inputSize, steps, random);
       if (batches.length === 0)
         throw new RiverrunError(
           'TRAINING_FAILED',
-          `nothing to train on: no stream has ${STEPS} rows with truths yet; wait for more ticks`,
+          `Nothing to train on: none of ${streams.length} streams has ${steps} rows with values that follow each other; wait for more ticks`,
         );
       loss = 0;
-      batches.forEach((batch, i) => {
+      for (const [i, batch] of batches.entries()) {
         learner.setRate(rate * Math.max(LAST_RATE, 1 - (epoch + i / batches.length) / epochs));
         loss += learner.learn(batch) / batches.length;
-      });
+        if (request.shouldStop?.() !== true) continue;
+        stop = true;
+        break;
+      }
       if (!Number.isFinite(loss))
         throw new RiverrunError(
           'TRAINING_FAILED',
           `the loss is not finite in epoch ${epoch + 1}: the attempt is given up, what is served stays`,
         );
+      if (!stop) request.onEpoch?.(epoch + 1, loss);
     }
-    return { network, weights: joined(learner.weights()), loss };
+    return { weights: joined(learner.weights()), loss, epochs: epoch };
   } finally {
     learner.dispose();
   }
 }
 
-/** Every stream cut anew at a random phase, in random order. */
-function epochBatches({ streams, inputs, outputs }: FitRequest, random: Random): Batch[] {
+/** Every stream cut anew at a random phase, no more than MAX_PIECES in all, in random order. Few rows are cut several times, at other phases: one batch would be a
+ *  single step of the optimiser. */
+function epochBatches(streams: readonly TrainingRows[], d: number, steps: number, random: Random): Batch[] {
   const pieces: Piece[] = [];
-  const stride = STEPS - BURN_IN;
+  const stride = steps - steps / 4;
+  const once = streams.reduce((sum, { features }) => sum + Math.floor(features.length / d / stride), 0);
+  const cuts = once === 0 ? 1 : Math.ceil(MIN_PIECES / once);
   for (const rows of streams) {
-    const count = rows.features.length / inputs;
-    for (let start = Math.floor(random() * stride); start + STEPS <= count; start += stride)
-      pieces.push({ rows, start });
+    const last = rows.features.length / d - steps;
+    for (let cut = 0; cut < cuts && last >= 0; cut++)
+      for (let start = Math.floor(random() * Math.min(stride, last + 1)); start <= last; start += stride)
+        pieces.push({ rows, start });
   }
   shuffle(pieces, random);
   const batches: Batch[] = [];
-  for (let i = 0; i < pieces.length; i += BATCH_SIZE)
-    batches.push(toBatch(pieces.slice(i, i + BATCH_SIZE), inputs, outputs));
+  const end = Math.min(pieces.length, MAX_PIECES);
+  for (let i = 0; i < end; i += BATCH_SIZE)
+    batches.push(toBatch(pieces.slice(i, Math.min(i + BATCH_SIZE, end)), d, steps));
   return batches.filter(({ counts }) => counts.includes(1));
 }
 
 interface Piece {
-  readonly rows: ForecastRows;
+  readonly rows: TrainingRows;
   readonly start: number;
 }
 
-function toBatch(pieces: readonly Piece[], d: number, outputs: number): Batch {
+function toBatch(pieces: readonly Piece[], d: number, steps: number): Batch {
   const size = pieces.length;
-  const inputs = new Float32Array(STEPS * size * d);
-  const targets = new Float32Array(STEPS * size * outputs);
-  const counts = new Float32Array(STEPS * size * outputs);
+  const [{ rows: one }] = pieces;
+  const outputs = one.targets.length / (one.features.length / d);
+  const inputs = new Float32Array(steps * size * d);
+  const targets = new Float32Array(steps * size * outputs);
+  const counts = new Float32Array(steps * size * outputs);
   pieces.forEach(({ rows, start }, b) => {
-    for (let s = 0; s < STEPS; s++) {
+    for (let s = 0; s < steps; s++) {
       const at = s * size + b;
       const t = start + s;
       inputs.set(rows.features.subarray(t * d, (t + 1) * d), at * d);
-      if (s < BURN_IN) continue;
+      if (s < steps / 4) continue;
       for (let k = 0; k < outputs; k++) {
         const target = rows.targets[t * outputs + k];
         if (target !== target) continue;
@@ -126,5 +138,5 @@ function toBatch(pieces: readonly Piece[], d: number, outputs: number): Batch {
       }
     }
   });
-  return { steps: STEPS, size, inputs, targets, counts };
+  return { steps, size, inputs, targets, counts };
 }

@@ -1,20 +1,25 @@
 /** The network's weights as one TensorFlow.js variable, Adam over it, and every tensor accounted for. */
 import * as tf from '@tensorflow/tfjs-core';
 import { weightShapes, type NetworkSpec } from '#rnn/spec';
-import { BURN_IN, type Batch } from './sequences.js';
 import type { Cell } from './train.types.js';
 import { unroll } from './unroll.js';
 import { joined, partsOf } from './weight-parts.js';
 
 const MAX_GRADIENT_NORM = 1;
-/** Where the loss turns from squared to absolute error, in units of persistence's error. */
-const HUBER = 0.5;
+
+/** Time-major: step t of sequence b is row t * size + b. */
+export interface Batch {
+  readonly steps: number;
+  readonly size: number;
+  /** [steps, size, d] */
+  readonly inputs: Float32Array;
+  /** [steps, size, outputs] */
+  readonly targets: Float32Array;
+  /** [steps, size, outputs]: 1 where the target counts. */
+  readonly counts: Float32Array;
+}
 
 class Adam extends tf.AdamOptimizer {
-  halveRate(): void {
-    this.learningRate /= 2;
-  }
-
   setRate(rate: number): void {
     this.learningRate = rate;
   }
@@ -22,11 +27,11 @@ class Adam extends tf.AdamOptimizer {
 
 export interface LearnerOptions {
   /** Steps of a sequence that only warm its state up. */
-  readonly burnIn?: number;
-  /** Where the loss turns from squared to absolute error, in units of `gain`. */
-  readonly huber?: number;
+  readonly burnIn: number;
+  /** Where the loss turns from squared to absolute error. */
+  readonly huber: number;
   /** Share that every matrix loses in a step (decoupled weight decay, Loshchilov & Hutter 2019). */
-  readonly weightDecay?: number;
+  readonly weightDecay: number;
 }
 
 export class Learner {
@@ -36,16 +41,14 @@ export class Learner {
   /** What a step leaves of each weight, where weights decay. */
   private readonly kept: tf.Tensor1D | undefined;
 
-  /** Targets are divided by `gain`, predictions multiplied by it. */
   constructor(
     private readonly cell: Cell,
     private readonly network: NetworkSpec,
     weights: readonly Float32Array[],
-    private readonly gain: number,
     rate: number,
-    private readonly options: LearnerOptions = {},
+    private readonly options: LearnerOptions,
   ) {
-    const { weightDecay = 0 } = options;
+    const { weightDecay } = options;
     const shapes = weightShapes(network);
     this.units = shapes[1].shape[0];
     this.variable = tf.tidy(() => tf.variable(tf.tensor1d(joined(weights))));
@@ -59,15 +62,12 @@ export class Learner {
   /** One step of Adam on the batch; the loss before it, in units of scale. */
   learn(batch: Batch): number {
     const { steps, size, targets, counts } = batch;
-    const { burnIn = BURN_IN, huber = HUBER } = this.options;
+    const { burnIn, huber } = this.options;
     return tf.tidy(() => {
       const outputs = targets.length / (steps * size);
       const counted = burnIn * size * outputs;
       const shape: [number, number] = [steps * size - burnIn * size, outputs];
-      const y = tf.tensor2d(
-        targets.subarray(counted).map((v) => v / this.gain),
-        shape,
-      );
+      const y = tf.tensor2d(targets.subarray(counted), shape);
       const total = counts.reduce((a, b) => a + b, 0);
       const share = tf.tensor2d(
         counts.subarray(counted).map((v) => v / total),
@@ -85,27 +85,13 @@ export class Learner {
         this.adam.applyGradients([{ name, tensor: clipped(grads[name]) }]);
         if (this.kept !== undefined) this.variable.assign(tf.mul(this.variable, this.kept));
       }
-      return loss * this.gain;
-    });
-  }
-
-  /** [steps, size, outputs] */
-  predict(batch: Batch): Float32Array {
-    return tf.tidy(() => {
-      return tf
-        .mul(unroll(this.cell, this.units, this.variable, batch, 0), this.gain)
-        .dataSync<'float32'>()
-        .slice();
+      return loss;
     });
   }
 
   /** In the order of `weightShapes`. */
   weights(): Float32Array[] {
     return partsOf(this.network, this.variable.dataSync<'float32'>());
-  }
-
-  halveRate(): void {
-    this.adam.halveRate();
   }
 
   setRate(rate: number): void {

@@ -1,116 +1,135 @@
-/** One training attempt: recurrent weights that predict the next difference of each stream better than "no change" does, or the finding that
- *  these do not. */
+/** One training attempt: a network that corrects the forecasts of some streams' windows, and what it is worth. That is said by the newest rows, of a network that has learnt
+ *  from the older ones alone; what is served then learns from all of them: a network that follows a changing stream needs the newest most. */
 import { RiverrunError } from '#domain/errors';
-import { weightCount, weightShapes, type NetworkSpec } from '#rnn/spec';
+import type { ForecastSpec } from '#domain/model';
+import { ForecastPlan } from '#forecasting/forecast-plan';
+import { forecastFeatures } from '#forecasting/other-inputs';
+import { wholeSeason } from '#forecasting/season';
+import { trainingRows, type TrainingRows } from '#forecasting/training-rows';
+import { weightCount, type NetworkSpec } from '#rnn/spec';
 import { pickBackend } from './backend.js';
-import { Learner } from './learner.js';
-import { seededRandom } from './random.js';
-import { initialWeights, networkSpec } from './recurrent-network.js';
-import { epochBatches, trainingSet, validationBatches } from './sequences.js';
+import { chooseSeason } from './choose-season.js';
+import { evaluate } from './evaluate.js';
+import { fitForecaster } from './fit-forecaster.js';
+import { seededRandom, shuffle } from './random.js';
+import { networkSpec } from './recurrent-network.js';
 import {
   DEFAULT_BUDGET_SECONDS,
-  DEFAULT_EPOCHS,
   type StopReason,
   type TrainHooks,
   type TrainRequest,
   type TrainResult,
 } from './train.types.js';
-import { judge, type Verdict } from './verdict.js';
-import { joined, partsOf } from './weight-parts.js';
 
-const BATCH_SIZE = 32;
-const RATE = 0.01;
-/** Epochs without a better validation after which the rate is halved, and the attempt ended. */
-const PATIENCE = { halve: 3, stop: 10 };
+/** Streams that teach one network at most. */
+const MAX_STREAMS = 256;
+/** Of each window, the newest rows say what was learnt from the others. */
+const HELD_BACK = 0.1;
+const MAX_HELD_BACK = 512;
+const EPOCHS = { first: 60, again: 8 };
+const RATE = { first: 0.005, again: 0.003 };
+/** Held-back rows are few: a model that is this much worse there may still be as good. */
+const TOLERANCE = 1.02;
 
+/** RiverrunError TRAINING_FAILED where there is nothing to learn from, or the loss does not stay finite. */
 export async function train(request: TrainRequest, hooks: TrainHooks = {}): Promise<TrainResult> {
   const started = performance.now();
   const seconds = (): number => (performance.now() - started) / 1000;
-  const { inputs, seed, epochs = DEFAULT_EPOCHS, budgetSeconds = DEFAULT_BUDGET_SECONDS } = request;
-  const network = networkSpec(request.cell, 2 * inputs, request.hidden);
-  const random = seededRandom(seed);
-  const set = trainingSet(request.windows, inputs, random);
-  const held = validationBatches(set, BATCH_SIZE);
+  const { inputs, horizon, timeZone, level, cell, hidden, seed, budgetSeconds = DEFAULT_BUDGET_SECONDS } = request;
   const backend = await pickBackend();
+  const width = 1 + inputs;
+  const windows = chosen(request);
+  const season = wholeSeason(request.season === 'auto' ? chooseSeason(windows, width) : request.season, horizon);
+  const spec: ForecastSpec = { horizon, season, timeZone };
+  const plan = new ForecastPlan(spec);
+  const rows = windows.map((window) => trainingRows(plan, window, width));
+  const network = networkSpec(cell, forecastFeatures(inputs), hidden, horizon);
+  const champion = request.champion?.season === season ? request.champion.weights : undefined;
+  if (champion !== undefined && champion.length !== weightCount(network)) throw unfit(champion, network);
+  const held = rows.map(({ features }) =>
+    Math.min(MAX_HELD_BACK, Math.floor((HELD_BACK * features.length) / network.inputSize)),
+  );
 
-  // The read-out learns in units of persistence's error, so that one rate suits jumpy and smooth streams alike.
-  const gain = set.persistenceMae > 0 ? set.persistenceMae : 1;
-  const learner = new Learner(request.cell, network, startWeights(network, request, gain), gain, RATE);
-  const evaluate = (): Verdict => judge(held, (batch) => learner.predict(batch));
-
-  try {
-    let best = {
-      verdict: judge(held, ({ targets }) => new Float32Array(targets.length)),
-      weights: silenced(network, learner),
+  let stopped: StopReason = 'epochs';
+  const shouldStop = (): boolean => {
+    if (hooks.shouldStop?.() === true) stopped = 'cancelled';
+    else if (seconds() > budgetSeconds) stopped = 'budget';
+    return stopped !== 'epochs';
+  };
+  const epochs = request.epochs ?? (champion === undefined ? EPOCHS.first : EPOCHS.again);
+  const newest = request.epochs ?? EPOCHS.again;
+  const all = epochs + newest;
+  const onEpoch =
+    (before: number) =>
+    (epoch: number, loss: number): void => {
+      const fraction = Math.min(1, Math.max((before + epoch) / all, seconds() / budgetSeconds));
+      hooks.progress?.({ epoch: before + epoch, epochs: all, fraction, loss });
     };
-    const keepIfBetter = (verdict: Verdict): boolean => {
-      if (!(verdict.mae < best.verdict.mae)) return false;
-      best = { verdict, weights: learner.weights() };
-      return true;
-    };
-    keepIfBetter(evaluate());
-    let stale = 0;
-    let epoch = 0;
-    let stopped: StopReason | undefined;
-    while (stopped === undefined && epoch < epochs) {
-      let loss = 0;
-      const batches = epochBatches(set, BATCH_SIZE, random);
-      for (const batch of batches) {
-        loss += learner.learn(batch) / batches.length;
-        if (hooks.shouldStop?.() === true) stopped = 'cancelled';
-        else if (seconds() > budgetSeconds) stopped = 'budget';
-        if (stopped !== undefined) break;
-      }
-      if (stopped === 'cancelled') break;
-      epoch++;
-      const verdict = evaluate();
-      stale = keepIfBetter(verdict) ? 0 : stale + 1;
-      const fraction = Math.min(1, Math.max(epoch / epochs, seconds() / budgetSeconds));
-      hooks.progress?.({ epoch, epochs, fraction, loss, validation: verdict.mae });
-      if (stopped !== undefined) break;
-      if (!Number.isFinite(loss) || stale >= PATIENCE.stop) stopped = 'converged';
-      else if (stale > 0 && stale % PATIENCE.halve === 0) learner.halveRate();
-    }
-    const { rows, mae, persistenceMae, improved } = best.verdict;
-    return {
-      network,
-      weights: joined(withReadOut(network, best.weights, (w) => w * gain)),
-      record: {
-        streams: set.streams.length,
-        rows: set.rows,
-        epochs: epoch,
-        seed,
-        seconds: seconds(),
-        validation: { rows, mae, persistenceMae },
-      },
-      improved,
-      stopped: stopped ?? 'epochs',
-      backend,
-    };
-  } finally {
-    learner.dispose();
-  }
+  const common = { network, cell, seed, shouldStop };
+  const older = fitForecaster({
+    ...common,
+    streams: rows.map((each, s) => before(each, network, horizon, held[s])),
+    epochs,
+    rate: champion === undefined ? RATE.first : RATE.again,
+    start: champion,
+    onEpoch: onEpoch(0),
+  });
+  const judge = (weights: Float32Array): ReturnType<typeof evaluate> =>
+    evaluate({ ...spec, level }, network, weights, windows, rows, held, inputs);
+  const verdict = judge(older.weights);
+  const former = champion === undefined ? undefined : judge(champion);
+  const latest =
+    stopped === 'epochs'
+      ? fitForecaster({
+          ...common,
+          streams: rows,
+          epochs: champion === undefined ? epochs : newest,
+          rate: champion === undefined ? RATE.first : RATE.again,
+          start: champion,
+          onEpoch: onEpoch(epochs),
+        })
+      : { weights: older.weights, epochs: 0 };
+  const { rows: scored, mae, networkMae, persistenceMae, baselineMae, calibration } = verdict;
+  return {
+    network,
+    weights: latest.weights,
+    forecast: { ...spec, calibration },
+    record: {
+      streams: windows.length,
+      rows: windows.reduce((sum, window) => sum + window.length / width, 0),
+      epochs: older.epochs + latest.epochs,
+      seed,
+      seconds: seconds(),
+      validation: { rows: scored, mae, networkMae, persistenceMae, baselineMae },
+    },
+    // Nothing to compare with says nothing against it: it will be judged by what is to come.
+    improved: scored === 0 || mae <= TOLERANCE * (former?.mae ?? baselineMae),
+    stopped,
+    backend,
+  };
 }
 
-function startWeights(network: NetworkSpec, { warmStart, seed }: TrainRequest, gain: number): Float32Array[] {
-  if (warmStart === undefined) return initialWeights(network, seed);
-  if (warmStart.length !== weightCount(network))
-    throw new RiverrunError(
-      'TRAINING_FAILED',
-      `The weights to go on from number ${warmStart.length}, this network has ${weightCount(network)}: start without them`,
-    );
-  return withReadOut(network, partsOf(network, warmStart), (w) => w / gain);
+function chosen({ windows, seed }: TrainRequest): Float64Array[] {
+  const some = windows.filter((window) => window.length > 0);
+  return some.length > MAX_STREAMS ? shuffle(some, seededRandom(seed)).slice(0, MAX_STREAMS) : some;
 }
 
-/** The weights with a read-out of zeros: persistence, the floor below which nothing is kept. */
-const silenced = (network: NetworkSpec, learner: Learner): Float32Array[] =>
-  withReadOut(network, learner.weights(), () => 0);
+/** Without the newest rows, and without the targets that lie in them. */
+function before(
+  { features, targets }: TrainingRows,
+  { inputSize }: NetworkSpec,
+  horizon: number,
+  held: number,
+): TrainingRows {
+  const rows = features.length / inputSize - held;
+  const known = targets.slice(0, rows * horizon);
+  for (let t = Math.max(0, rows - horizon); t < rows; t++)
+    for (let h = rows - t; h <= horizon; h++) known[t * horizon + h - 1] = NaN;
+  return { features: features.subarray(0, rows * inputSize), targets: known };
+}
 
-const withReadOut = (
-  network: NetworkSpec,
-  parts: readonly Float32Array[],
-  change: (w: number) => number,
-): Float32Array[] => {
-  const shapes = weightShapes(network);
-  return parts.map((part, i) => (shapes[i].layer === 0 ? part : part.map(change)));
-};
+const unfit = (champion: Float32Array, network: NetworkSpec): RiverrunError =>
+  new RiverrunError(
+    'TRAINING_FAILED',
+    `The weights to go on from number ${champion.length}, this network has ${weightCount(network)}: start without them`,
+  );

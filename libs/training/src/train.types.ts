@@ -1,27 +1,34 @@
 /** What a training attempt is given and what it gives back. Plain data: it crosses to the worker thread and back by structured clone. */
-import type { TrainingRecord } from '#domain/model';
+import type { ForecastSpec, TrainingRecord } from '#domain/model';
 import type { NetworkSpec } from '#rnn/spec';
 
 export type Cell = 'simple-rnn' | 'gru' | 'lstm';
 
-export const DEFAULT_BUDGET_SECONDS = 12;
-export const DEFAULT_EPOCHS = 60;
+export const DEFAULT_BUDGET_SECONDS = 30;
 
 export interface TrainRequest {
   /** One window a stream: rows [ts, x1..xd], row-major, oldest first, NaN = missing. */
   readonly windows: readonly Float64Array[];
-  /** d. The first input is the one predicted. */
+  /** d. The first input is the one forecast. */
   readonly inputs: number;
+  /** Steps ahead, 1 or more. */
+  readonly horizon: number;
+  /** Ticks of a season, 0 for none, or to be found in the windows. */
+  readonly season: number | 'auto';
+  /** IANA zone of calendar features. */
+  readonly timeZone: string;
+  /** Share of truths that intervals should hold. */
+  readonly level: number;
   readonly cell: Cell;
   readonly hidden: number;
   /** Same request, same seed, same backend: the same weights to the bit, as long as neither budget nor cancel cut the attempt short. */
   readonly seed: number;
   /** Wall time the attempt may take; looked at after every batch. Default DEFAULT_BUDGET_SECONDS. */
   readonly budgetSeconds?: number | undefined;
-  /** Default DEFAULT_EPOCHS; early stopping usually comes first. */
+  /** Default: 60 from scratch, 8 from given weights. */
   readonly epochs?: number | undefined;
-  /** Weights of the same network to go on from. */
-  readonly warmStart?: Float32Array | undefined;
+  /** Weights of the same network to go on from; the result is held against them. Of no use where another season is found than theirs. */
+  readonly champion?: { readonly weights: Float32Array; readonly season: number } | undefined;
 }
 
 export interface TrainProgress {
@@ -31,18 +38,17 @@ export interface TrainProgress {
   readonly fraction: number;
   /** Mean training loss of the epoch, in units of the streams' scales. */
   readonly loss: number;
-  /** MAE on the held-back rows, in units of the streams' scales. */
-  readonly validation: number;
 }
 
-export type StopReason = 'converged' | 'epochs' | 'budget' | 'cancelled';
+export type StopReason = 'epochs' | 'budget' | 'cancelled';
 
 export interface TrainResult {
   readonly network: NetworkSpec;
-  /** As `weightShapes(network)` lays them out: the best on the held-back rows. */
+  /** As `weightShapes(network)` lays them out. */
   readonly weights: Float32Array;
+  readonly forecast: ForecastSpec;
   readonly record: TrainingRecord;
-  /** Whether it beats persistence on the held-back rows by more than chance would; if not, it is not worth serving. */
+  /** Whether on the held-back rows it is no worse than the champion, and without one, than the baselines. */
   readonly improved: boolean;
   readonly stopped: StopReason;
   readonly backend: 'wasm' | 'cpu';

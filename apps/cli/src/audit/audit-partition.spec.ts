@@ -115,7 +115,7 @@ async function auditOf({
     counting === true
       ? undefined
       : await Reference.start(DEFAULT_PIPELINE, 0, (label) => Promise.resolve(models.get(label)), {
-          hotStreams: 64,
+          hotBytes: 0,
           maxRecordBytes: 1 << 20,
           nameTopic: false,
         });

@@ -8,23 +8,18 @@ import type { OutcomeBatch } from '#domain/outcome';
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import { SEGMENT_ROWS, type LogPosition, type TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
-import { DEFAULT_OPTIONS } from '#pipeline/core';
 import { Pipeline } from '#pipeline/pipeline';
-import { bytesPerStream } from '#pipeline/stream-table';
-
-/** Hidden floats a stream is reckoned with when RIVERRUN_HOT_BYTES becomes a number of streams. */
-const TYPICAL_HIDDEN = 64;
 
 export interface ReferenceOptions {
-  /** Streams kept hot: memory only. */
-  readonly hotStreams: number;
+  /** For hot streams: memory only. */
+  readonly hotBytes: number;
   readonly maxRecordBytes: number;
   readonly nameTopic: boolean;
 }
 
 /** What a reference of these settings needs. */
 export const referenceOptions = (config: Config, pipeline: PipelineSpec): ReferenceOptions => ({
-  hotStreams: Math.floor(config.hotBytes / (bytesPerStream(pipeline.inputs.length) + 4 * TYPICAL_HIDDEN)),
+  hotBytes: config.hotBytes,
   maxRecordBytes: config.maxRecordBytes,
   nameTopic: (config.mode === 'embedded' ? pipeline.topics : topicNames(config).inputs).length > 1,
 });
@@ -50,7 +45,6 @@ export class Reference {
     const none = (): Promise<never> => Promise.reject(new RiverrunError('MODEL_NOT_FOUND', 'nothing is stored yet'));
     reference.pipeline = await Pipeline.open(spec, { log, states, windows: states }, none, {
       ...options,
-      hotStreams: Math.max(options.hotStreams, 2 * DEFAULT_OPTIONS.maxBatch),
       saveAfterMs: Infinity,
     });
     return reference;

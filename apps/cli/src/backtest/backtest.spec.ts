@@ -37,13 +37,14 @@ async function run(
   });
   for (const [t, value] of values.entries())
     for (let s = 0; s < streams; s++) await backtest.add(`s${s}`, START + t * HOUR, value + 100 * s);
+  await backtest.result();
   return { run: backtest, points };
 }
 
 describe('a backtest', () => {
   it('finds what the baselines miss, with intervals that hold', async () => {
     const { run: backtest } = await run(weekly(1, 3_000));
-    const { metrics, retrains, evaluated, rows } = backtest.result();
+    const { metrics, retrains, evaluated, rows } = await backtest.result();
     expect({ retrains, evaluated, rows }).toEqual({ retrains: 7, evaluated: 2_400, rows: 3_000 });
     expect(metrics.model.mae).toBeLessThan(0.9 * Math.min(metrics.statistical.mae, metrics.seasonalNaive.mae));
     expect(metrics.model.coverage).toBeGreaterThan(0.87);
@@ -80,7 +81,7 @@ describe('a backtest', () => {
       new Array<number>(900).fill(7),
       weekly(5, 900).map((value, t) => (t === 700 ? 1e9 : value)),
     ]) {
-      const { mae, coverage } = (await run(values)).run.result().metrics.model;
+      const { mae, coverage } = (await (await run(values)).run.result()).metrics.model;
       expect(mae).toBeGreaterThanOrEqual(0);
       expect(coverage).toBeGreaterThan(0.7);
     }

@@ -1,25 +1,20 @@
-/** Progressive validation of a forecaster over recorded streams, row by row in the file's order: forecast, wait for the truth, score, learn. Nothing is known
- *  before its row: not the season, not a scale, not a weight. */
-import { FEATURES, ForecastPlan, PREDICTORS } from '#forecasting/forecast-plan';
-import {
-  halfWidth,
-  intervalPlan,
-  intervalPoolSize,
-  intervalSize,
-  learnInterval,
-  learnIntervalPool,
-  resetIntervalPool,
-  resetIntervals,
-  type IntervalPlan,
-} from '#forecasting/intervals';
+/** Progressive validation of a forecaster over recorded streams: their rows go through the pipeline as ticks, its models are trained as live ones are. Every forecast
+ *  waits for its truth, is scored, and only then learnt from. Nothing is known before its row: not the season, not a scale, not a weight. */
+import { MemoryModelRegistry } from '#adapters/memory/memory-model-registry';
+import { MemoryStateStore } from '#adapters/memory/memory-state-store';
+import { MemoryTickLog } from '#adapters/memory/memory-tick-log';
+import { OutcomeKind, type OutcomeBatch } from '#domain/outcome';
+import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
+import { SEGMENT_ROWS } from '#domain/ports';
+import { RecordBatchBuilder } from '#domain/record-batch';
+import { ForecastPlan, PREDICTORS } from '#forecasting/forecast-plan';
 import { lagError } from '#forecasting/lag-error';
 import { addScore, SCORE_FIELDS, scoresOf, type Scores } from '#forecasting/scores';
-import { findSeason } from '#forecasting/season';
-import { trainingRows, type TrainingRows } from '#forecasting/training-rows';
-import { createNetwork } from '#rnn/network';
-import type { Network } from '#rnn/network.types';
-import type { NetworkSpec } from '#rnn/spec';
-import { fitForecaster } from '#training/fit-forecaster';
+import { wholeSeason } from '#forecasting/season';
+import { Pipeline } from '#pipeline/pipeline';
+import { chooseSeason } from '#training/choose-season';
+import { draftOf } from '#training/draft';
+import { train } from '#training/train';
 import type { Cell } from '#training/train.types';
 
 export interface BacktestOptions {
@@ -59,6 +54,8 @@ export interface IntervalBlock {
 export interface BacktestResult {
   readonly season: number;
   readonly rows: number;
+  /** Rows the pipeline refused: late ones, and the same once more. */
+  readonly refused: number;
   readonly evaluated: number;
   readonly metrics: Record<'persistence' | 'seasonalNaive' | 'statistical', Block> & {
     readonly model: Block & IntervalBlock;
@@ -72,21 +69,15 @@ const FIRST_SEASONS = 6;
 const FIRST_ROWS = 512;
 const LEAST_ROWS_BETWEEN = 336;
 const MIXED = PREDICTORS.length;
-const EPOCHS = { first: 60, again: 8 };
-const RATE = { first: 0.005, again: 0.003 };
 const LEVEL = 0.9;
-/** Parts of a season whose errors may differ in size: a week of half hours in pieces of three hours. */
-const MOST_PHASES = 56;
+/** Rows that go through the pipeline together. */
+const AT_A_TIME = 1024;
+const TOPIC = 'backtest';
 
 interface Stream {
-  readonly index: number;
-  /** [n, 2]: ts and value, the last `window` rows, and as many again before they are cut. */
-  rows: number[];
   seen: number;
-  state: Float64Array | undefined;
-  interval: Float64Array;
-  /** Half widths issued, by target row modulo H + 1. */
-  halves: Float64Array;
+  /** What the baselines alone would have said, by a plan of their own. */
+  baselines: Float64Array;
   /** Values before the first scored one, for MASE. */
   readonly early: number[];
 }
@@ -94,17 +85,20 @@ interface Stream {
 export class Backtest {
   private readonly streams = new Map<string, Stream>();
   private readonly sums = new Float64Array((MIXED + 1) * SCORE_FIELDS);
-  private plan: ForecastPlan | undefined;
-  private found: number | undefined;
-  private intervals: IntervalPlan | undefined;
-  private pool = new Float64Array();
   private readonly widths = { n: 0, covered: 0, width: 0, winkler: 0 };
-  private network: Network | undefined;
-  private spec: NetworkSpec | undefined;
-  private weights: Float32Array | undefined;
-  private readonly features = new Float32Array(FEATURES);
+  private readonly log = new MemoryTickLog();
+  private readonly registry = new MemoryModelRegistry();
+  private readonly waiting = new RecordBatchBuilder();
+  private readonly spec: PipelineSpec;
+  private pipeline: Pipeline | undefined;
+  private plan: ForecastPlan;
+  private champion: { weights: Float32Array; season: number } | undefined;
   private nextTraining: number;
+  /** The longest stream, rows on their way included. */
+  private longest = 0;
+  private readonly coming = new Map<string, number>();
   rows = 0;
+  refused = 0;
   retrains = 0;
   trainingSeconds = 0;
 
@@ -112,26 +106,27 @@ export class Backtest {
     private readonly options: BacktestOptions,
     private readonly onPoint: (stream: string, point: Point) => void = () => undefined,
   ) {
-    if (options.season !== 'auto') this.begin(options.season);
-    this.nextTraining = this.firstTraining(options.season === 'auto' ? 0 : options.season);
+    const { horizon, season, timeZone, window } = options;
+    this.spec = { ...DEFAULT_PIPELINE, name: TOPIC, topics: [TOPIC], horizon, season, timeZone, window, level: LEVEL };
+    const known = season === 'auto' ? 0 : season;
+    this.plan = this.planFor(known);
+    this.nextTraining = firstTraining(known);
   }
 
   async add(id: string, ts: number, value: number): Promise<void> {
-    const stream = this.stream(id);
     this.rows += 1;
-    if (stream.state !== undefined && stream.seen >= this.options.evaluateFrom) this.score(id, stream, ts, value);
-    else stream.early.push(value);
-    stream.seen += 1;
-    stream.rows.push(ts, value);
-    if (stream.rows.length >= 4 * this.options.window) stream.rows = stream.rows.slice(-2 * this.options.window);
-    this.take(stream, stream.seen - 1, ts, value);
-    if (stream.seen < this.nextTraining) return;
-    if (this.options.season === 'auto') this.findSeason(stream);
-    if (stream.seen >= this.nextTraining) await this.train(stream.seen);
+    const text = JSON.stringify({ stream: id, ts, value: Number.isFinite(value) ? value : null });
+    this.waiting.add(null, utf8.encode(text), ts);
+    const count = (this.coming.get(id) ?? 0) + 1;
+    this.coming.set(id, count);
+    this.longest = Math.max(this.longest, count);
+    if (this.waiting.count >= AT_A_TIME || this.longest >= this.nextTraining) await this.flush();
+    if (this.longest >= this.nextTraining) await this.train();
   }
 
-  result(): BacktestResult {
-    const season = this.plan?.options.season ?? 0;
+  async result(): Promise<BacktestResult> {
+    await this.flush();
+    const { season } = this.plan.options;
     const naive = mean([...this.streams.values()].map(({ early }) => lagError(Float64Array.from(early), season || 1)));
     const block = (k: number): Block => {
       const { n: _, ...scores } = scoresOf(this.sums, k * SCORE_FIELDS);
@@ -141,6 +136,7 @@ export class Backtest {
     return {
       season,
       rows: this.rows,
+      refused: this.refused,
       evaluated: scoresOf(this.sums, MIXED * SCORE_FIELDS).n,
       metrics: {
         model: {
@@ -158,72 +154,47 @@ export class Backtest {
     };
   }
 
-  private stream(id: string): Stream {
-    let stream = this.streams.get(id);
-    if (stream === undefined) {
-      stream = {
-        index: this.streams.size,
-        rows: [],
-        seen: 0,
-        state: undefined,
-        interval: NONE,
-        halves: NONE,
-        early: [],
-      };
-      this.renew(stream);
-      this.streams.set(id, stream);
-      // A network has places for the streams it was made for.
-      if (this.network !== undefined && stream.index >= this.network.capacity) this.serve(this.trainingRows());
-    }
-    return stream;
-  }
-
-  private renew(stream: Stream): void {
-    if (this.plan === undefined) return;
-    stream.state = new Float64Array(this.plan.size);
-    this.plan.reset(stream.state);
-    stream.interval = new Float64Array(intervalSize(this.intervals!));
-    resetIntervals(this.intervals!, stream.interval, 0);
-    stream.halves = new Float64Array(this.options.horizon + 1).fill(NaN);
-  }
-
-  private begin(season: number): void {
-    const { horizon, timeZone } = this.options;
-    // A season shorter than the horizon says the same as its multiple.
-    const whole = season === 0 ? 0 : season * Math.ceil(horizon / season);
-    this.plan = new ForecastPlan({ horizon, season: whole, timeZone });
-    this.intervals = intervalPlan({ steps: 1, level: LEVEL, phases: Math.min(whole, MOST_PHASES) });
-    this.pool = new Float64Array(intervalPoolSize(this.intervals));
-    resetIntervalPool(this.intervals, this.pool);
-  }
-
-  /** Before every training: a longer window shows longer seasons. */
-  private findSeason(stream: Stream): void {
-    const { window } = this.options;
-    const values = stream.rows.slice(-2 * window).filter((_, i) => i % 2 === 1);
-    const season = findSeason(Float64Array.from(values));
-    if (this.found === season) return;
-    this.found = season;
-    this.begin(season);
-    if (this.network === undefined) this.nextTraining = this.firstTraining(season);
-    for (const each of this.streams.values()) {
-      this.renew(each);
-      const count = each.rows.length / 2;
-      for (let t = 0; t < count; t++) this.take(each, each.seen - count + t, each.rows[2 * t], each.rows[2 * t + 1]);
+  private async flush(): Promise<void> {
+    const { count } = this.waiting;
+    if (count === 0) return;
+    this.pipeline ??= await this.open();
+    await this.log.append(this.waiting.build(TOPIC, 0, 0));
+    for (let done = 0; done < count;) {
+      const { outcomes } = (await this.pipeline.next())!;
+      this.take(outcomes);
+      done += outcomes.records.count;
     }
   }
 
-  private firstTraining(season: number): number {
-    return Math.max(FIRST_ROWS, FIRST_SEASONS * season);
+  private open(): Promise<Pipeline> {
+    const states = new MemoryStateStore({ windowSegments: Math.ceil(this.options.window / SEGMENT_ROWS) });
+    const ports = { log: this.log, states, windows: states };
+    return Pipeline.open(this.spec, ports, () => Promise.reject(new Error('nothing is ever recovered here')), {
+      saveAfterMs: Infinity,
+    });
   }
 
-  private score(id: string, { state, halves, seen }: Stream, ts: number, value: number): void {
-    const { horizon } = this.options;
-    const plan = this.plan!;
-    for (let k = 0; k < MIXED; k++) addScore(this.sums, k * SCORE_FIELDS, plan.expectedOf(state!, k, horizon), value);
-    const forecast = plan.expected(state!, horizon);
+  private take({ columns, kinds, records }: OutcomeBatch): void {
+    for (let i = 0; i < records.count; i++) {
+      if (kinds[i] !== OutcomeKind.prediction) {
+        this.refused += 1;
+        continue;
+      }
+      const id = columns.stream[i]!;
+      const stream = this.stream(id);
+      const value = columns.value[i];
+      if (stream.seen >= this.options.evaluateFrom)
+        this.score(id, stream.baselines, columns.ts[i], value, columns.expected[i], columns.expectedHalf[i]);
+      else stream.early.push(value);
+      this.plan.absorb(stream.baselines, 0, columns.ts[i], value);
+      stream.seen += 1;
+    }
+  }
+
+  private score(id: string, baselines: Float64Array, ts: number, value: number, forecast: number, half: number): void {
+    const said = this.plan.expectedOf(baselines, 0, this.plan.knots.length - 1);
+    for (let k = 0; k < MIXED; k++) addScore(this.sums, k * SCORE_FIELDS, said[k], value);
     addScore(this.sums, MIXED * SCORE_FIELDS, forecast, value);
-    const half = halves[seen % halves.length];
     this.onPoint(id, { ts, truth: value, forecast, lower: forecast - half, upper: forecast + half });
     const outside = Math.abs(value - forecast) - half;
     if (outside !== outside) return;
@@ -233,97 +204,60 @@ export class Backtest {
     this.widths.winkler += 2 * half + (2 / (1 - LEVEL)) * Math.max(0, outside);
   }
 
-  /** `row`: the stream's rows are numbered from 0. */
-  private take(stream: Stream, row: number, ts: number, value: number): void {
-    const { plan, intervals, network, features, pool } = this;
-    if (plan === undefined || intervals === undefined || stream.state === undefined) return;
-    const { horizon } = this.options;
-    const { interval, halves } = stream;
-    const error = value - plan.expected(stream.state, horizon);
-    const unit = plan.scaleOf(stream.state);
-    learnInterval(intervals, interval, 0, 0, this.phaseOf(row), unit, error, halves[row % halves.length], pool);
-    learnIntervalPool(intervals, pool, 0, unit, error);
-    plan.absorb(stream.state, ts, value);
-    if (network !== undefined) {
-      plan.writeFeatures(stream.state, features, 0);
-      this.step(stream.index, features);
+  private stream(id: string): Stream {
+    let stream = this.streams.get(id);
+    if (stream === undefined) {
+      stream = { seen: 0, baselines: new Float64Array(this.plan.size), early: [] };
+      this.plan.reset(stream.baselines);
+      this.streams.set(id, stream);
     }
-    plan.forecast(stream.state, network?.outputs);
-    const target = row + horizon;
-    halves[target % halves.length] = halfWidth(
-      intervals,
-      interval,
-      0,
-      0,
-      this.phaseOf(target),
-      plan.scaleOf(stream.state),
-      pool,
-    );
+    return stream;
   }
 
-  private phaseOf(row: number): number {
-    const { season } = this.plan!.options;
-    return season === 0 ? 0 : Math.floor(((row % season) * this.intervals!.phases) / season);
+  private planFor(season: number): ForecastPlan {
+    const { horizon, timeZone } = this.options;
+    return new ForecastPlan({ horizon, season: wholeSeason(season, horizon), timeZone });
   }
 
-  private step(slot: number, features: Float32Array): void {
-    const network = this.network!;
-    network.slots[0] = slot;
-    network.inputs.set(features);
-    network.step(1);
-  }
-
-  private async train(seen: number): Promise<void> {
-    const { options } = this;
-    this.nextTraining = options.retrainEvery === 0 ? Infinity : seen + (options.retrainEvery ?? this.cycle());
+  private async train(): Promise<void> {
+    const { options, pipeline, champion } = this;
+    const ids = [...this.streams.keys()];
+    const windows: Float64Array[] = [];
+    for (const id of ids) windows.push(await pipeline!.window(id));
     const before = process.cpuUsage();
-    const again = this.weights !== undefined;
-    const rows = this.trainingRows();
-    const result = await fitForecaster({
-      streams: rows,
-      inputs: FEATURES,
-      outputs: options.horizon,
-      cell: options.cell,
-      hidden: options.hidden,
-      seed: options.seed,
-      epochs: again ? EPOCHS.again : EPOCHS.first,
-      rate: again ? RATE.again : RATE.first,
-      warmStart: this.weights,
-    });
+    // Before every training: a longer window shows longer seasons.
+    const season = options.season === 'auto' ? chooseSeason(windows, 2) : options.season;
+    if (champion === undefined && this.longest < firstTraining(season)) {
+      this.nextTraining = firstTraining(season);
+      return;
+    }
+    const { horizon, timeZone, cell, hidden, seed } = options;
+    const plan = { horizon, season, timeZone, level: LEVEL };
+    const result = await train({ windows, inputs: 1, ...plan, cell, hidden, seed, champion, budgetSeconds: Infinity });
     const { user, system } = process.cpuUsage(before);
     this.trainingSeconds += (user + system) / 1e6;
     this.retrains += 1;
-    this.weights = result.weights;
-    this.spec = result.network;
-    this.serve(rows);
+    const { weights, forecast } = result;
+    this.champion = { weights, season: forecast.season };
+    if (forecast.season !== this.plan.options.season) this.replan(season, ids, windows);
+    const model = await this.registry.publish(draftOf(result, TOPIC, 1, 0), weights);
+    await pipeline!.swapModel(await this.registry.load(model));
+    const every = options.retrainEvery ?? Math.max(LEAST_ROWS_BETWEEN, forecast.season);
+    this.nextTraining = every === 0 ? Infinity : this.longest + every;
   }
 
-  /** By stream, in the order of their indices. */
-  private trainingRows(): TrainingRows[] {
-    const { window } = this.options;
-    return [...this.streams.values()].map(({ rows }) =>
-      trainingRows(this.plan!, Float64Array.from(rows.slice(-2 * window))),
-    );
-  }
-
-  /** A network of the newest weights, every stream warmed up from its window. */
-  private serve(windows: readonly TrainingRows[]): void {
-    // Room for streams to come, so that not every new one makes a new network.
-    const capacity = 2 ** Math.ceil(Math.log2(Math.max(1, this.streams.size)));
-    this.network = createNetwork(this.spec!, this.weights!, { capacity, maxWave: 1 });
-    for (const [index, { features }] of windows.entries())
-      for (let at = Math.max(0, features.length - WARM_UP * FEATURES); at < features.length; at += FEATURES)
-        this.step(index, features.subarray(at, at + FEATURES));
-  }
-
-  private cycle(): number {
-    return Math.max(LEAST_ROWS_BETWEEN, this.plan!.options.season);
+  /** The baselines meet another season as the pipeline does: from the windows. */
+  private replan(season: number, ids: readonly string[], windows: readonly Float64Array[]): void {
+    this.plan = this.planFor(season);
+    ids.forEach((id, k) => {
+      const baselines = new Float64Array(this.plan.size);
+      this.plan.reset(baselines);
+      for (let t = 0; t < windows[k].length; t += 2) this.plan.absorb(baselines, 0, windows[k][t], windows[k][t + 1]);
+      this.streams.get(id)!.baselines = baselines;
+    });
   }
 }
 
-/** Rows a hidden state is warmed up with: it has forgotten what came before. */
-const WARM_UP = 512;
-
-const NONE = new Float64Array();
-
+const utf8 = new TextEncoder();
+const firstTraining = (season: number): number => Math.max(FIRST_ROWS, FIRST_SEASONS * season);
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

@@ -98,14 +98,15 @@ async function backtest(file: string, options: Options): Promise<number> {
       progress.show(`${run.rows} rows, ${run.retrains} trainings, ${run.trainingSeconds.toFixed(1)} CPU-s of training`);
     }
   progress.clear();
-  const result = run.result();
+  const result = await run.result();
+  if (result.refused > 0) note(`${result.refused} rows were refused: late, or the same once more`);
   if (result.evaluated === 0)
     throw new RiverrunError(
       'NOT_EVALUATED',
       `${result.rows} rows were read, and none was scored: lower --evaluate-from (${options.evaluateFrom})`,
     );
   if (options.plot !== undefined) writeFileSync(options.plot, plot(basename(file), points.slice(-PLOTTED)));
-  const { season: found, ...rest } = result;
+  const { season: found, refused: _, ...rest } = result;
   if (options.json === true)
     await printJson({ dataset: basename(file, extname(file)), ...rest, horizon: options.horizon, season: found });
   else await print(report(result, options.horizon));

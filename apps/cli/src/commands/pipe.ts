@@ -6,8 +6,6 @@ import { SEGMENT_ROWS } from '#domain/ports';
 import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
 import { DEFAULT_OPTIONS } from '#pipeline/core';
 import { Pipeline } from '#pipeline/pipeline';
-import { bytesPerStream } from '#pipeline/stream-table';
-import { stateSize } from '#rnn/spec';
 import { names, type AddCommand } from '../arguments.js';
 import { EXIT, UsageError } from '../exit-codes.js';
 import { findModel } from '../models/find-model.js';
@@ -82,12 +80,8 @@ async function openPipeline(
 ): Promise<Pipeline> {
   const states = new MemoryStateStore({ windowSegments: Math.ceil(spec.window / SEGMENT_ROWS) });
   const ports = { log, states, windows: states };
-  const hidden = artifact === undefined ? 0 : stateSize(artifact.manifest.network);
   const pipeline = await Pipeline.open(spec, ports, () => Promise.reject(new Error('no stored model')), {
-    hotStreams: Math.max(
-      2 * DEFAULT_OPTIONS.maxBatch,
-      Math.floor(hotBytes / (bytesPerStream(spec.inputs.length) + 4 * hidden)),
-    ),
+    hotBytes,
     // There is no crash to come back from: states are put aside only to make room for other streams.
     saveAfterMs: Infinity,
     maxRecordBytes,

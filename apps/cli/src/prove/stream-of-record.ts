@@ -9,7 +9,7 @@ export async function streamOfRecord(
   pipeline: PipelineSpec,
   config: Config,
 ): Promise<string | undefined> {
-  const options = { ...referenceOptions(config, pipeline), hotStreams: 1 };
+  const options = { ...referenceOptions(config, pipeline), hotBytes: 0 };
   const reference = await Reference.start(pipeline, record.offsets[0], () => Promise.resolve(undefined), options);
   return (await reference.take(record)).columns.stream[0];
 }

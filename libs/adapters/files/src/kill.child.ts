@@ -40,8 +40,10 @@ async function work(): Promise<void> {
         ts: empty,
         value: empty,
         expected: empty,
+        expectedHalf: empty,
         expectedFromModel: new Uint8Array(0),
         prediction: empty,
+        half: empty,
       },
     });
     committed = records.offsets[records.count - 1] + 1;

@@ -1,0 +1,202 @@
+/** All that is kept of a stream to forecast it, in one run of floats: the plan, its intervals, what forecasts have been worth, and whether their errors have grown.
+ *  A tick's order: `absorb` (it is the truth of forecasts made before), `writeFeatures`, the network's step, `forecast`. */
+import { ACCOUNT_SIZE, addTruth, scoresOfStream, type StreamScores } from './accounts.js';
+import { DRIFT_SIZE, detectDrift, driftBlock, resetDrift } from './drift.js';
+import { ForecastPlan, Predictor, type PlanOptions } from './forecast-plan.js';
+import {
+  anomalyScore,
+  halfWidth,
+  intervalPlan,
+  intervalPoolSize,
+  intervalSize,
+  learnInterval,
+  resetIntervalPool,
+  resetIntervals,
+  type IntervalPlan,
+} from './intervals.js';
+
+export interface ForecasterOptions extends PlanOptions {
+  /** Share of truths that intervals should hold. */
+  readonly level: number;
+  /** The errors of streams known before, as `intervalPoolSize` floats: intervals of a stream without truths of its own. */
+  readonly calibration?: readonly number[] | undefined;
+}
+
+/** Parts of a season whose errors may differ in size: a week of half hours in pieces of three hours. */
+const MOST_PHASES = 56;
+
+/** Counts since the start, over all streams; errors in units of each stream's scale. */
+export interface Tally {
+  truths: number;
+  mixed: number;
+  persistence: number;
+  seasonalNaive: number;
+  statistical: number;
+  network: number;
+  networkTruths: number;
+  intervals: number;
+  held: number;
+  drifts: number;
+}
+
+export const newTally = (): Tally => ({
+  truths: 0,
+  mixed: 0,
+  persistence: 0,
+  seasonalNaive: 0,
+  statistical: 0,
+  network: 0,
+  networkTruths: 0,
+  intervals: 0,
+  held: 0,
+  drifts: 0,
+});
+
+export class Forecaster {
+  readonly plan: ForecastPlan;
+  /** Floats of a stream's state. */
+  readonly size: number;
+  /** [H] Half widths of the stream last forecast; NaN until calibrated. */
+  readonly halves: Float64Array;
+  /** Of the tick last absorbed: what had been forecast for it H steps before, half the width of the interval issued with that, and how many of these it lay off; NaN where
+   *  nothing was. */
+  expected = NaN;
+  issued = NaN;
+  anomaly = NaN;
+  private readonly intervals: IntervalPlan;
+  private readonly pool: Float64Array;
+  private readonly last: number;
+  private readonly block: number;
+  private readonly at: { readonly intervals: number; readonly account: number; readonly drift: number };
+
+  /** `tally` goes on counting where another forecaster has stopped. */
+  constructor(
+    readonly options: ForecasterOptions,
+    readonly tally: Tally = newTally(),
+  ) {
+    this.plan = new ForecastPlan(options);
+    const { knots, horizon } = this.plan;
+    const { season, level, calibration } = options;
+    this.intervals = intervalPlan({ steps: knots.length, level, phases: Math.min(season, MOST_PHASES) });
+    this.pool = new Float64Array(intervalPoolSize(this.intervals));
+    if (calibration?.length === this.pool.length) this.pool.set(calibration);
+    else resetIntervalPool(this.intervals, this.pool);
+    this.last = knots.length - 1;
+    this.block = driftBlock(horizon);
+    const intervals = this.plan.size;
+    const account = intervals + intervalSize(this.intervals);
+    const drift = account + ACCOUNT_SIZE;
+    this.at = { intervals, account, drift };
+    this.size = drift + DRIFT_SIZE;
+    this.halves = new Float64Array(horizon);
+  }
+
+  get horizon(): number {
+    return this.plan.horizon;
+  }
+
+  /** Whether floats of the one are floats of the other. */
+  hasShape(horizon: number, season: number): boolean {
+    return this.horizon === horizon && this.options.season === season;
+  }
+
+  /** A stream as on its first day. */
+  reset(state: Float64Array, at = 0): void {
+    this.plan.reset(state, at);
+    resetIntervals(this.intervals, state, at + this.at.intervals);
+    state.fill(0, at + this.at.account, at + this.at.drift);
+    resetDrift(state, at + this.at.drift);
+  }
+
+  /** Scores what was forecast for this tick, learns from that, and takes the tick in. `value` NaN = missing. Returns whether the errors have become lastingly larger. */
+  absorb(state: Float64Array, at: number, ts: number, value: number): boolean {
+    const { plan, intervals, last, pool } = this;
+    const expected = (this.expected = plan.expected(state, at, last));
+    const issued = (this.issued = plan.issued(state, at, last));
+    let drifted = false;
+    this.anomaly = NaN;
+    if (value === value) {
+      const unit = plan.scaleOf(state, at);
+      const phase = this.phaseOf(plan.countOf(state, at));
+      this.score(state, at, value, expected, issued, unit);
+      for (let j = 0; j <= last; j++) {
+        const error = value - plan.expected(state, at, j);
+        learnInterval(intervals, state, at + this.at.intervals, j, phase, unit, error, plan.issued(state, at, j), pool);
+      }
+      drifted = detectDrift(state, at + this.at.drift, this.block, unit, value - expected);
+      if (drifted) this.tally.drifts += 1;
+    }
+    plan.absorb(state, at, ts, value);
+    return drifted;
+  }
+
+  writeFeatures(state: Float64Array, at: number, target: Float32Array, to: number): void {
+    this.plan.writeFeatures(state, at, target, to);
+  }
+
+  /** Forecasts into `plan.forecasts`, `plan.weights`, `plan.mixed` and `halves`; `outputs` as in `ForecastPlan.forecast`. */
+  forecast(state: Float64Array, at: number, outputs: Float32Array | undefined, from = 0): void {
+    const { plan, intervals, halves, pool } = this;
+    plan.forecast(state, at, outputs, from);
+    const unit = plan.scaleOf(state, at);
+    const count = plan.countOf(state, at);
+    let before = 0;
+    for (let j = 0; j < plan.knots.length; j++) {
+      const h = plan.knots[j];
+      const phase = this.phaseOf(count - 1 + h);
+      const half = (halves[h - 1] = halfWidth(intervals, state, at + this.at.intervals, j, phase, unit, pool));
+      for (let i = before + 1; i < h; i++)
+        halves[i - 1] = halves[before - 1] + ((half - halves[before - 1]) * (i - before)) / (h - before);
+      plan.keepHalf(state, at, j, half);
+      before = h;
+    }
+  }
+
+  /** The share of the network in the forecast H steps ahead that was just made, 0 to 1. */
+  get networkWeight(): number {
+    const { weights } = this.plan;
+    return weights[weights.length - 1];
+  }
+
+  /** The forecasts made last, at the steps that learn: prediction and half width, NaN where there is none. */
+  newest(state: Float64Array, at = 0): { h: number; prediction: number; half: number }[] {
+    return this.plan.knots.map((h, knot) => ({ h, ...this.plan.newest(state, at, knot) }));
+  }
+
+  scores(state: Float64Array, at = 0): StreamScores {
+    const { season, level } = this.options;
+    return scoresOfStream(state, at + this.at.account, level, season > 0);
+  }
+
+  private score(state: Float64Array, at: number, value: number, expected: number, issued: number, unit: number): void {
+    const { plan, tally, last } = this;
+    if (expected !== expected) return;
+    const said = plan.expectedOf(state, at, last);
+    addTruth(state, at + this.at.account, value, expected, said, issued, this.options.level, plan.lastOf(state, at));
+    const error = Math.abs(value - expected);
+    if (issued === issued) {
+      tally.intervals += 1;
+      if (error <= issued) tally.held += 1;
+      this.anomaly = anomalyScore(error, issued);
+    }
+    if (!(unit > 0)) return;
+    const scaled = (p: number): number => {
+      const e = Math.abs(value - said[p]);
+      return (e === e ? e : error) / unit;
+    };
+    tally.truths += 1;
+    tally.mixed += error / unit;
+    tally.persistence += scaled(Predictor.persistence);
+    tally.seasonalNaive += scaled(this.options.season > 0 ? Predictor.seasonalNaive : Predictor.persistence);
+    tally.statistical += scaled(Predictor.statistical);
+    if (said[Predictor.model] !== said[Predictor.model]) return;
+    tally.network += scaled(Predictor.model);
+    tally.networkTruths += 1;
+  }
+
+  /** Which part of the season the tick is in, as the stream counts. */
+  private phaseOf(count: number): number {
+    const { season } = this.options;
+    return season === 0 ? 0 : Math.floor(((count % season) * this.intervals.phases) / season);
+  }
+}

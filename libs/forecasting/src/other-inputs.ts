@@ -1,0 +1,21 @@
+/** Inputs that are not forecast themselves: the network is given the level and the change of each, behind the plan's features. */
+import { changeOf, levelOf } from '#rnn/scaler';
+import { FEATURES } from './forecast-plan.js';
+
+/** Features a tick for so many inputs, the first of which is forecast. */
+export const forecastFeatures = (inputs: number): number => FEATURES + 2 * (inputs - 1);
+
+/** Writes input k >= 1 of a row to its place behind target[row ..]; scales[scale ..]: see #rnn/scaler. `value` and `previous` are the last known ones; 0 for one never seen. */
+export function writeOtherInput(
+  target: Float32Array,
+  row: number,
+  k: number,
+  value: number,
+  previous: number,
+  scales: Float64Array,
+  scale: number,
+): void {
+  const to = row + FEATURES + 2 * (k - 1);
+  target[to] = value === value ? levelOf(scales, scale, value) : 0;
+  target[to + 1] = value === value ? changeOf(scales, scale, value, previous) : 0;
+}

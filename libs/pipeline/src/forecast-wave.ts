@@ -1,0 +1,96 @@
+/** A wave under a forecast plan: each tick is the truth of forecasts made before, then what the network is given; its outputs and the baselines make the next forecast. */
+import type { Forecaster } from '#forecasting/forecaster';
+import { forecastFeatures, writeOtherInput } from '#forecasting/other-inputs';
+import { updateScale } from '#rnn/scaler';
+import type { PipelineCore } from './core.js';
+import { RowKind, type DecodedBatch } from './decode.js';
+import { STEP_FIELDS, type SteppedBatch } from './stepped-batch.js';
+import { Field, FIELDS_PER_INPUT, InputField, Source } from './stream-table.js';
+
+/** Of the network in a forecast: what is less than this is none, and what is more than the rest is all. */
+const SOME = 1e-3;
+
+/** Absorbs a tick and, where the model has the stream's hidden state, writes what the network is given into row n of its inputs. */
+export function absorb(
+  core: PipelineCore,
+  forecaster: Forecaster,
+  batch: DecodedBatch,
+  stepped: SteppedBatch,
+  i: number,
+  n: number,
+  warm: boolean,
+): void {
+  const { table, model } = core;
+  const { meta, plans } = table;
+  const { inputs, values, features } = batch;
+  const slot = batch.slot[i];
+  const at = table.planAt(slot);
+  const source = meta[slot * table.fields + Field.source];
+  forecaster.absorb(plans, at, batch.ts[i], values[i * inputs]);
+  stepped.expected[i] = forecaster.expected;
+  stepped.expectedHalf[i] = forecaster.issued;
+  stepped.anomaly[i] = forecaster.anomaly;
+  stepped.expectedFromModel[i] = Number(source > Source.baseline);
+  const row = n * forecastFeatures(inputs);
+  if (warm) forecaster.writeFeatures(plans, at, model!.network.inputs, row);
+  for (let k = 0; k < inputs; k++) {
+    const last = slot * table.fields + Field.inputs + FIELDS_PER_INPUT * k + InputField.last;
+    const feature = features[i * inputs + k];
+    if (k > 0 && warm) {
+      const raw = values[i * inputs + k];
+      const scale = last + InputField.scale - InputField.last;
+      if (raw === raw) updateScale(meta, scale, raw, meta[last]);
+      writeOtherInput(model!.network.inputs, row, k, feature, meta[last], meta, scale);
+    }
+    meta[last] = feature;
+  }
+}
+
+/** Turns the wave's outputs into forecasts, in the same order as the inputs were written. */
+export function forecastWave(
+  core: PipelineCore,
+  forecaster: Forecaster,
+  batch: DecodedBatch,
+  stepped: SteppedBatch,
+  order: Int32Array,
+  from: number,
+  to: number,
+): void {
+  const { table, model } = core;
+  const { horizon: H, halves, plan } = forecaster;
+  const { mixed } = plan;
+  let n = 0;
+  for (let w = from; w < to; w++) {
+    const i = order[w];
+    if (batch.kind[i] === RowKind.control) continue;
+    const slot = batch.slot[i];
+    let outputs =
+      model !== undefined && table.generation[slot] === model.generation ? model.network.outputs : undefined;
+    const at = n * H;
+    if (outputs !== undefined) n += 1;
+    if (outputs !== undefined && !allFinite(outputs, at, H)) {
+      // The recurrence has run out of float32: the baselines speak, and the stream starts over.
+      model!.network.resetState(slot);
+      outputs = undefined;
+    }
+    forecaster.forecast(table.plans, table.planAt(slot), outputs, at);
+    const weight = forecaster.networkWeight;
+    const source = weight < SOME ? Source.baseline : weight > 1 - SOME ? Source.model : Source.blend;
+    const base = slot * table.fields;
+    table.meta[base + Field.expected] = mixed[H - 1]!;
+    table.meta[base + Field.source] = source;
+    stepped.prediction[i] = mixed[H - 1]!;
+    stepped.half[i] = halves[H - 1]!;
+    stepped.source[i] = source;
+    stepped.weight[i] = weight;
+    for (let h = 0, s = i * H * STEP_FIELDS; h < H; h++) {
+      stepped.steps[s++] = mixed[h]!;
+      stepped.steps[s++] = halves[h]!;
+    }
+  }
+}
+
+export function allFinite(values: Float32Array, from: number, count: number): boolean {
+  for (let k = from; k < from + count; k++) if (!Number.isFinite(values[k])) return false;
+  return true;
+}

@@ -1,0 +1,26 @@
+/** Which forecast plan a pipeline follows: its model's, or without a model the one it is configured for. Models from outside are served raw: no plan. */
+import type { ForecastSpec, ModelManifest } from '#domain/model';
+import type { PipelineSpec } from '#domain/pipeline-spec';
+import { Forecaster, type Tally } from '#forecasting/forecaster';
+import { wholeSeason } from '#forecasting/season';
+
+export function forecasterFor(
+  spec: PipelineSpec,
+  manifest: ModelManifest | undefined,
+  tally?: Tally,
+): Forecaster | undefined {
+  const { level, blend } = spec;
+  if (manifest === undefined)
+    // Tokens have no mean and no season.
+    return spec.fields.token === undefined ? new Forecaster({ ...planOf(spec), level, blend }, tally) : undefined;
+  if (manifest.forecast === undefined) return undefined;
+  const { horizon, season, timeZone, calibration } = manifest.forecast;
+  return new Forecaster({ horizon, season, timeZone, calibration, level, blend }, tally);
+}
+
+/** As configured; a season that is to be found is found when a model is trained. */
+const planOf = ({ horizon, season, timeZone }: PipelineSpec): ForecastSpec => ({
+  horizon,
+  season: season === 'auto' ? 0 : wholeSeason(season, horizon),
+  timeZone,
+});

@@ -1,0 +1,23 @@
+/** What step 3 makes of a batch. */
+
+/** Numbers of a step in `SteppedBatch.steps`: forecast, and half the width of its interval. */
+export const STEP_FIELDS = 2;
+
+/** Columns by record. */
+export interface SteppedBatch {
+  readonly prediction: Float64Array;
+  /** Half the width of its interval; NaN where there is none. */
+  readonly half: Float64Array;
+  /** What had been forecast for this tick, and half the width of the interval issued with it; NaN if nothing. */
+  readonly expected: Float64Array;
+  readonly expectedHalf: Float64Array;
+  readonly expectedFromModel: Uint8Array;
+  readonly source: Int8Array;
+  /** [count, outputSize]; filled for models with several outputs that are served raw. */
+  readonly outputs: Float32Array;
+  /** Under a forecast plan: [count, H, STEP_FIELDS], and the network's share in the forecast H steps ahead. */
+  readonly steps: Float64Array;
+  readonly weight: Float64Array;
+  /** How many half widths the tick lay off what had been forecast for it; NaN where nothing was. */
+  readonly anomaly: Float64Array;
+}
