@@ -18,6 +18,7 @@ const STREAMS: FakeStream[] = [
   { id: 'co2', group: 'recorded', title: 'CO₂', unit: 'ppm', from: Date.UTC(1958, 2, 29), step: 7 * 86_400_000 },
   { id: 'worse', group: 'recorded', title: 'Worse', maeModel: 1.03, maePersistence: 1 },
   { id: 'repeats', group: 'recorded', title: 'Repeats', source: 'baseline', maePersistence: 1 },
+  { id: 'mixed', group: 'recorded', title: 'Mixed', source: 'blend', skill: 0.064, coverage: 0.912 },
   { id: 'many/words', title: 'Words', words: ['I', 'love', 'pizza', '<b>bold</b>'] },
 ];
 
@@ -101,6 +102,24 @@ describe.skipIf(chromium.reason !== undefined && process.env.REQUIRE_SERVERS !==
     expect(await text(`${card('worse')} .verdict`)).toBe('3 % worse than persistence');
     expect(await text(`${card('co2')} .verdict`)).toBe('measuring…');
     expect(await text(`${card('repeats')} .verdict`)).toBe('baseline: repeats the last value');
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows intervals, and what forecasts are worth beside the best baseline', async () => {
+    Object.assign(server.frame, { horizon: 5, level: 0.9 });
+    Object.assign(server.frame.model as object, {
+      validation: { rows: 400, mae: 0.9, persistenceMae: 2, baselineMae: 1 },
+    });
+    server.play(STREAMS.filter(({ id }) => id === 'mixed'));
+    await open();
+    await page.waitForSelector(`${card('mixed')} canvas`);
+    expect(await text(`${card('mixed')} .verdict`)).toBe('6 % better than the best baseline');
+    expect(await text('#validation-verdict')).toBe('10 % better than the best baseline');
+    expect(await text('#validation-yardstick')).toBe('best baseline');
+    expect(await text('#legend')).toContain('predicted 5 ticks before');
+    expect(await text('#legend-interval')).toBe('90 % interval');
+    await page.click(card('mixed'));
+    await expect.poll(() => text('#detail-errors')).toContain('intervals held 91 % · now by network and baselines');
     expect(complaints).toEqual([]);
   });
 
@@ -227,7 +246,7 @@ describe.skipIf(chromium.reason !== undefined && process.env.REQUIRE_SERVERS !==
     await open('/', { viewport: { width, height: 800 } });
     await page.waitForSelector(`${card('host.cpu')}`);
     await page.locator('#all-title').scrollIntoViewIfNeeded();
-    await expect.poll(() => page.locator('#stream-rows tr').count()).toBe(6);
+    await expect.poll(() => page.locator('#stream-rows tr').count()).toBe(7);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
     await page.goto(`${url}/#stream=host.cpu`);
     await page.waitForSelector('.trace tbody tr');

@@ -14,16 +14,19 @@ const MAX_SHOWN = 24;
 const MEMORY = 16;
 const TYPES: Record<string, string> = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css' };
 
-type Point = [ts: number, value: number | null, expected: number | null, source: string];
+type Point = [ts: number, value: number | null, expected: number | null, source: string, half: number | null];
 
 export interface FakeStream {
   id: string;
   group?: string;
   title?: string;
   unit?: string;
-  source?: 'model' | 'baseline';
+  source?: 'model' | 'blend' | 'baseline';
   maeModel?: number | null;
   maePersistence?: number | null;
+  /** With these a stream has intervals. */
+  skill?: number | null;
+  coverage?: number | null;
   /** ms from tick to tick; without `from`, ticks come by the clock. */
   step?: number;
   /** A recorded series' first time. */
@@ -107,7 +110,8 @@ export class FakeLiveServer {
       const value = (stream.value ?? wave)(i);
       const expected = before === null || value === null ? before : 0.6 * value + 0.4 * before + 0.1 * noise(i);
       const source = stream.source ?? (i < 200 ? 'baseline' : 'model');
-      stream.points.push([ts, value, source === 'baseline' ? before : expected, source]);
+      const half = stream.skill === undefined ? null : 0.3;
+      stream.points.push([ts, value, source === 'baseline' ? before : expected, source, half]);
       if (stream.points.length > HISTORY) stream.points.shift();
     }
   }
@@ -130,7 +134,9 @@ export class FakeLiveServer {
         source: stream.source ?? 'model',
         maeModel: stream.maeModel ?? null,
         maePersistence: stream.maePersistence ?? null,
-        next: { targetTs: last[0] + (stream.step ?? FRAME_MS), prediction: last[1] },
+        skill: stream.skill,
+        coverage: stream.coverage,
+        next: { targetTs: last[0] + (stream.step ?? FRAME_MS), prediction: last[1], half: last[4] },
         points: pointsOf(stream),
       };
     });

@@ -8,6 +8,7 @@ import type { PipelineOptions } from '#pipeline/core';
 import { Pipeline } from '#pipeline/pipeline';
 import { MemoryStateStore } from '#adapters/memory/memory-state-store';
 import { MemoryTickLog } from '#adapters/memory/memory-tick-log';
+import { seeded } from './models.js';
 
 export interface TickJson {
   stream: string;
@@ -82,4 +83,42 @@ export class TestPipeline {
     while (outcomes.length < count) outcomes.push(...outcomesOf((await this.pipeline.next())!.outcomes));
     return outcomes;
   }
+}
+
+/** Ticks of several streams, some of them late, double, missing or broken. */
+export function mixedTicks(seed: number, count: number, streams = 5): (TickJson | string)[] {
+  const random = seeded(seed);
+  const clocks = new Map<string, number>();
+  return Array.from({ length: count }, () => {
+    const stream = `s${Math.floor(random() * streams)}`;
+    const kind = random();
+    const ts = (clocks.get(stream) ?? 1000) + (kind < 0.05 ? -500 : kind < 0.1 ? 0 : 1000);
+    if (kind >= 0.1) clocks.set(stream, ts);
+    if (kind > 0.98) return '{broken';
+    if (kind > 0.97) return { stream, control: 'reset' };
+    return { stream, ts, value: kind > 0.94 ? null : Math.round(100 * (Math.sin(ts / 7000) + random())) / 100 };
+  });
+}
+
+/** Feeds the ticks in chunks of so many. */
+export async function run(
+  pipeline: TestPipeline,
+  ticks: readonly (TickJson | string)[],
+  chunk: () => number,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (let at = 0; at < ticks.length;) {
+    const size = Math.max(1, chunk());
+    outcomes.push(...(await pipeline.feed(...ticks.slice(at, at + size))));
+    at += size;
+  }
+  return outcomes;
+}
+
+/** Live hidden state and figures of every stream, by name. */
+export async function finalStates(pipeline: TestPipeline): Promise<unknown> {
+  await pipeline.pipeline.flush();
+  const { streams } = await pipeline.pipeline.list(undefined, 100);
+  const traces = await Promise.all(streams.map(({ id }) => pipeline.pipeline.trace(id, 1)));
+  return streams.map((view, k) => [view, traces[k]]);
 }

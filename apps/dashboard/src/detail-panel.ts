@@ -2,7 +2,7 @@
 import type { CardGrid } from './card-grid.js';
 import { byId, setAttribute, setHidden, setText } from './dom.js';
 import { moment, number, quantity } from './format.js';
-import type { Trace } from './protocol.js';
+import type { StreamFrame, Trace } from './protocol.js';
 import { leaveStream, routedStream } from './route.js';
 import { MAX_POINTS } from './stream-buffer.js';
 import { StreamChart } from './stream-chart.js';
@@ -82,10 +82,7 @@ export class DetailPanel {
     const { text, tone } = verdict(stream);
     setText(this.verdictLine, text);
     setAttribute(this.verdictLine, 'data-tone', tone);
-    setText(
-      this.errors,
-      `mean error: model ${quantity(stream.maeModel, stream.unit)}, persistence ${quantity(stream.maePersistence, stream.unit)}`,
-    );
+    setText(this.errors, errorsOf(stream));
     const last = `last ${quantity(buffer.last?.[1] ?? null, stream.unit)} · next ${quantity(buffer.forecast?.value ?? null, stream.unit)}`;
     setText(this.readout, this.hovered ?? last);
     this.chart ??= new StreamChart(this.plot, {
@@ -123,9 +120,17 @@ export class DetailPanel {
   }
 }
 
+function errorsOf({ unit, source, skill, coverage, maeModel, maePersistence }: StreamFrame): string {
+  const made = { model: 'the network', blend: 'network and baselines', baseline: 'the baselines' }[source];
+  const errors = `mean error: forecasts ${quantity(maeModel, unit)}, persistence ${quantity(maePersistence, unit)}`;
+  if (skill === undefined) return errors;
+  const held = coverage === undefined || coverage === null ? '' : ` · intervals held ${(100 * coverage).toFixed(0)} %`;
+  return `${errors}${held} · now by ${made}`;
+}
+
 function noteOf({ model, exact, rows }: Trace): string {
   if (rows.length === 0) return 'no steps yet';
-  if (model === null) return 'no model yet: each output repeats the last value, and there is no memory';
+  if (model === null) return 'no model yet: the baselines forecast, and there is no memory';
   const size = rows[rows.length - 1].memory.length;
   const replay = exact
     ? 'replayed from the stored ticks, ending in exactly the live memory'

@@ -6,6 +6,7 @@ import { DetailPanel } from './detail-panel.js';
 import { byId, setHidden, setText } from './dom.js';
 import { LiveConnection } from './live-connection.js';
 import { ModelPanel } from './model-panel.js';
+import type { Frame } from './protocol.js';
 import { StatusHeader } from './status-header.js';
 import { StreamList } from './stream-list.js';
 
@@ -28,9 +29,18 @@ const connection = new LiveConnection(
     grid.take(frame, first);
     setHidden(empty, grid.size > 0);
     setHidden(legend, grid.size === 0);
+    takeLegend(frame);
   },
   (state) => header.show(state),
 );
+
+function takeLegend({ horizon = 1, level, streams }: Frame): void {
+  const before = horizon === 1 ? 'one tick before' : `${horizon} ticks before`;
+  setText(byId('legend-predicted'), `predicted ${before}`);
+  const interval = byId('legend-interval');
+  setHidden(interval, level === undefined || streams.every(({ skill }) => skill === undefined));
+  setText(interval, `${Math.round(100 * (level ?? 0))} % interval`);
+}
 
 new StreamList();
 detail.follow();

@@ -2,7 +2,7 @@
 import { byId, setAttribute, setHidden, setText } from './dom.js';
 import { count, duration, number } from './format.js';
 import type { Frame, ModelInfo, TrainingInfo, Validation } from './protocol.js';
-import { compare } from './verdict.js';
+import { BEST, compare } from './verdict.js';
 
 const STATE: Readonly<Record<TrainingInfo['state'], string>> = {
   waiting: 'Waiting for data',
@@ -23,6 +23,7 @@ export class ModelPanel {
   private readonly persistenceBar = byId('validation-persistence');
   private readonly modelMae = byId('validation-model-mae');
   private readonly persistenceMae = byId('validation-persistence-mae');
+  private readonly yardstick = byId('validation-yardstick');
   private readonly state = byId('training-state');
   private readonly progress = byId<HTMLProgressElement>('training-progress');
   private readonly detail = byId('training-detail');
@@ -41,7 +42,7 @@ export class ModelPanel {
   private takeModel(model: ModelInfo | null, now: number): void {
     setText(this.label, model?.label ?? 'no model yet');
     if (model === null) {
-      setText(this.facts, 'until the first is trained, predictions repeat the last value');
+      setText(this.facts, 'until the first is trained, the baselines forecast');
       setText(this.age, '');
       return;
     }
@@ -60,16 +61,18 @@ export class ModelPanel {
       setText(this.facts2, hasModel ? 'this model came without a validation error' : 'needs a trained model');
       return;
     }
-    const { mae, persistenceMae, rows } = validation;
-    const { text, tone } = compare(mae, persistenceMae);
+    const { mae, rows, baselineMae } = validation;
+    const yardstick = baselineMae ?? validation.persistenceMae;
+    const { text, tone } = compare(mae, yardstick, baselineMae === undefined ? undefined : BEST);
+    setText(this.yardstick, baselineMae === undefined ? 'persistence' : 'best baseline');
     setText(this.verdict, text);
     setAttribute(this.verdict, 'data-tone', tone);
     setText(this.facts2, `mean error on ${count(rows)} later ticks it was not trained on`);
-    const longest = Math.max(mae, persistenceMae) || 1;
+    const longest = Math.max(mae, yardstick) || 1;
     this.modelBar.style.width = `${(mae / longest) * 100}%`;
-    this.persistenceBar.style.width = `${(persistenceMae / longest) * 100}%`;
+    this.persistenceBar.style.width = `${(yardstick / longest) * 100}%`;
     setText(this.modelMae, number(mae));
-    setText(this.persistenceMae, number(persistenceMae));
+    setText(this.persistenceMae, number(yardstick));
   }
 
   private takeTraining({ state, progress, detail, nextAt }: TrainingInfo, now: number): void {

@@ -1,14 +1,15 @@
 /** What the service sends: frames of GET /live, pages of GET /streams, traces of GET /streams/{id}/trace. */
 
-export type Source = 'model' | 'baseline';
+export type Source = 'model' | 'blend' | 'baseline';
 
-/** [ts in ms, actual value, the prediction that had been made for it, who had made it] */
-export type Point = [ts: number, value: number | null, expected: number | null, source: Source];
+/** [ts in ms, actual value, the prediction that had been made for it, who had made it, half the width of its interval] */
+export type Point = [ts: number, value: number | null, expected: number | null, source: Source, half?: number | null];
 
 export interface Validation {
   readonly rows: number;
   readonly mae: number;
   readonly persistenceMae: number;
+  readonly baselineMae?: number;
 }
 
 export interface ModelInfo {
@@ -33,6 +34,9 @@ export interface Errors {
   readonly source: Source;
   readonly maeModel: number | null;
   readonly maePersistence: number | null;
+  /** Where forecasts are made with baselines and intervals: 1 - error over that of the best baseline, and the share of intervals that held. */
+  readonly skill?: number | null;
+  readonly coverage?: number | null;
 }
 
 export interface StreamFrame extends Errors {
@@ -41,7 +45,11 @@ export interface StreamFrame extends Errors {
   readonly title: string;
   readonly unit: string;
   readonly ticks: number;
-  readonly next: { readonly targetTs: number | null; readonly prediction: number | null } | null;
+  readonly next: {
+    readonly targetTs: number | null;
+    readonly prediction: number | null;
+    readonly half?: number | null;
+  } | null;
   readonly points: readonly Point[];
 }
 
@@ -51,6 +59,9 @@ export interface Frame {
   readonly ticksTotal: number;
   readonly deadLettersTotal: number;
   readonly pipeline: string;
+  /** Steps ahead that are forecast, and the share of truths that intervals should hold. */
+  readonly horizon?: number;
+  readonly level?: number;
   readonly problem: string | null;
   readonly model: ModelInfo | null;
   readonly training: TrainingInfo;

@@ -2,8 +2,12 @@
 import type { Point, StreamFrame } from './protocol.js';
 
 export const MAX_POINTS = 600;
+/** Points that make a takeover worth a mark. */
+const WHILE = 20;
 
-export type Columns = [ts: number[], value: (number | null)[], expected: (number | null)[]];
+type Column = (number | null)[];
+/** `low` and `high`: the interval around what was expected. */
+export type Columns = [ts: number[], value: Column, expected: Column, low: Column, high: Column];
 
 export class StreamBuffer {
   private readonly points: Point[] = [];
@@ -26,38 +30,47 @@ export class StreamBuffer {
   }
 
   /** The forecast for the tick to come; a forecast the points have overtaken is old news. */
-  get forecast(): { ts: number | null; value: number } | undefined {
+  get forecast(): { ts: number | null; value: number; half: number | null } | undefined {
     const { next, last } = this;
     if (next === null || next.prediction === null) return undefined;
     if (next.targetTs !== null && last !== undefined && next.targetTs < last[0]) return undefined;
-    return { ts: next.targetTs, value: next.prediction };
+    return { ts: next.targetTs, value: next.prediction, half: next.half ?? null };
   }
 
   /** The newest `count` points, and after them the forecast for the tick to come. */
   columns(count: number): Columns {
     const from = Math.max(0, this.points.length - count);
-    const columns: Columns = [[], [], []];
-    for (let i = from; i < this.points.length; i++) {
-      const [ts, value, expected] = this.points[i];
+    const columns: Columns = [[], [], [], [], []];
+    const push = (ts: number, value: number | null, expected: number | null, half: number | null): void => {
+      const known = expected !== null && half !== null;
       columns[0].push(ts);
       columns[1].push(value);
       columns[2].push(expected);
+      columns[3].push(known ? expected - half : null);
+      columns[4].push(known ? expected + half : null);
+    };
+    for (let i = from; i < this.points.length; i++) {
+      const [ts, value, expected, , half] = this.points[i];
+      push(ts, value, expected, half ?? null);
     }
     const { forecast, last } = this;
-    if (forecast !== undefined && forecast.ts !== null && last !== undefined && forecast.ts > last[0]) {
-      columns[0].push(forecast.ts);
-      columns[1].push(null);
-      columns[2].push(forecast.value);
-    }
+    if (forecast !== undefined && forecast.ts !== null && last !== undefined && forecast.ts > last[0])
+      push(forecast.ts, null, forecast.value, forecast.half);
     return columns;
   }
 
-  /** Where a model took over from the baseline: timestamps of its first forecasts. */
+  /** Where a model took over from baselines that had spoken for a while: timestamps of its first forecasts. Where both are as good, they take turns. */
   takeovers(count: number): number[] {
     const from = Math.max(1, this.points.length - count + 1);
     const found: number[] = [];
-    for (let i = from; i < this.points.length; i++)
-      if (this.points[i][3] === 'model' && this.points[i - 1][3] === 'baseline') found.push(this.points[i][0]);
+    let baselines = 0;
+    for (let i = from; i < this.points.length; i++) {
+      if (this.points[i][3] === 'baseline') baselines += 1;
+      else {
+        if (baselines >= WHILE) found.push(this.points[i][0]);
+        baselines = 0;
+      }
+    }
     return found;
   }
 

@@ -1,4 +1,4 @@
-/** One stream drawn: what came (solid), what had been predicted for it (dashed), and the prediction for the next tick. */
+/** One stream drawn: what came (solid), what had been predicted for it (dashed) with its interval (band), and the prediction for the next tick. */
 import uPlot from 'uplot';
 import { timeLabels, valueLabels } from './axis-labels.js';
 import { isRecorded } from './format.js';
@@ -76,7 +76,10 @@ export class StreamChart {
         {},
         { stroke: () => theme.actual, width: 1.5, points: { show: false } },
         { stroke: () => theme.predicted, width: 1.5, dash: [4, 3], points: { show: false } },
+        { width: 0, points: { show: false } },
+        { width: 0, points: { show: false } },
       ],
+      bands: [{ series: [4, 3], fill: () => theme.interval }],
       hooks: {
         drawAxes: [(plot) => this.drawTakeovers(plot)],
         draw: [(plot) => this.drawEnds(plot)],

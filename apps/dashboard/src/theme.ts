@@ -1,6 +1,6 @@
 /** The style sheet's colours for what is drawn on canvas; read again when the system turns light or dark. */
 
-const NAMES = ['actual', 'predicted', 'grid', 'muted', 'surface', 'marker'] as const;
+const NAMES = ['actual', 'predicted', 'interval', 'grid', 'muted', 'surface', 'marker'] as const;
 
 export type Theme = Readonly<Record<(typeof NAMES)[number], string>>;
 

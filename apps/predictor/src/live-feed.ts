@@ -16,7 +16,7 @@ const UNWATCHED = 64;
 /** Ticks per second are counted over this many frames. */
 const RATE_FRAMES = 8;
 
-type Point = [ts: number, value: number | null, expected: number | null, source: string];
+type Point = [ts: number, value: number | null, expected: number | null, source: string, half: number | null];
 
 /** How a stream is presented; for streams nobody described, its id. */
 export interface StreamTitle {
@@ -68,7 +68,7 @@ export class LiveFeed {
   }
 
   private observe({ outcomes }: CommittedBatch, service: PipelineService): void {
-    const { stream, ts, value, expected, expectedFromModel } = outcomes.columns;
+    const { stream, ts, value, expected, expectedHalf, expectedFromModel } = outcomes.columns;
     const { count } = outcomes.records;
     this.ticks += count;
     this.deadLetters += outcomes.deadLetters.size;
@@ -83,6 +83,7 @@ export class LiveFeed {
         finite(value[i]),
         finite(expected[i]),
         expectedFromModel[i] === 1 ? 'model' : 'baseline',
+        finite(expectedHalf[i]),
       ]);
       shown.fresh = Math.min(shown.fresh + 1, HISTORY);
       if (shown.points.length > 2 * HISTORY) shown.points.splice(0, shown.points.length - HISTORY);
@@ -130,6 +131,8 @@ export class LiveFeed {
       ticksTotal: this.ticks,
       deadLettersTotal: this.deadLetters,
       pipeline: service?.name ?? this.pipeline,
+      horizon: service?.pipeline.spec.horizon,
+      level: service?.pipeline.spec.level,
       problem: service?.problem ?? null,
       model:
         manifest === undefined
@@ -151,11 +154,21 @@ export class LiveFeed {
         source: shown.view?.source ?? 'baseline',
         maeModel: shown.view?.maeModel ?? null,
         maePersistence: shown.view?.maePersistence ?? null,
-        next: shown.view === undefined ? null : { targetTs: shown.view.targetTs, prediction: shown.view.prediction },
+        skill: shown.view?.scores?.skill,
+        coverage: shown.view?.scores?.coverage,
+        next: nextOf(shown.view),
         points: pointsOf(shown).slice(-HISTORY),
       })),
     });
   }
+}
+
+function nextOf(view: StreamView | undefined): object | null {
+  if (view === undefined) return null;
+  const { targetTs, prediction } = view;
+  const last = view.forecast?.at(-1);
+  const half = last === undefined || last.upper === null || prediction === null ? null : last.upper - prediction;
+  return { targetTs, prediction, half };
 }
 
 const finite = (x: number): number | null => (Number.isFinite(x) ? x : null);

@@ -25,7 +25,10 @@ export interface ForecasterOptions extends PlanOptions {
 /** Parts of a season whose errors may differ in size: a week of half hours in pieces of three hours. */
 const MOST_PHASES = 56;
 
-/** Counts since the start, over all streams; errors in units of each stream's scale. */
+/** An error counts at most this many scales in the tally. */
+const MOST_SCALES = 64;
+
+/** Counts since the start, over all streams; errors in units of each stream's scale, MOST_SCALES at most. */
 export interface Tally {
   truths: number;
   mixed: number;
@@ -180,12 +183,14 @@ export class Forecaster {
       this.anomaly = anomalyScore(error, issued);
     }
     if (!(unit > 0)) return;
+    // One that was constant has next to no scale: its first change must not outweigh all other streams.
+    const inUnits = (e: number): number => Math.min(e / unit, MOST_SCALES);
     const scaled = (p: number): number => {
       const e = Math.abs(value - said[p]);
-      return (e === e ? e : error) / unit;
+      return inUnits(e === e ? e : error);
     };
     tally.truths += 1;
-    tally.mixed += error / unit;
+    tally.mixed += inUnits(error);
     tally.persistence += scaled(Predictor.persistence);
     tally.seasonalNaive += scaled(this.options.season > 0 ? Predictor.seasonalNaive : Predictor.persistence);
     tally.statistical += scaled(Predictor.statistical);

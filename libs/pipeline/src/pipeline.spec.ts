@@ -4,49 +4,19 @@ import { DEFAULT_PIPELINE } from '#domain/pipeline-spec';
 import { createNetwork } from '#rnn/network';
 import { gruSpec, modelOf, seeded } from '../../../test/support/models.js';
 import { rememberOutcomes, runInSpiteOf } from '../../../test/support/crashes.js';
-import { recordsOf, TestPipeline, type Outcome, type TickJson } from '../../../test/support/pipelines.js';
+import {
+  finalStates,
+  mixedTicks,
+  recordsOf,
+  run,
+  TestPipeline,
+  type TickJson,
+} from '../../../test/support/pipelines.js';
 
 const GRU = gruSpec(8);
 const RAW = modelOf(GRU, 1);
 const SCALED = (seed: number): ReturnType<typeof modelOf> =>
   modelOf(GRU, seed, { scaler: 'standard', target: 'difference', warmUp: 16, origin: 'trained', pinned: false });
-
-/** Ticks of several streams, some of them late, double, missing or broken. */
-function mixedTicks(seed: number, count: number, streams = 5): (TickJson | string)[] {
-  const random = seeded(seed);
-  const clocks = new Map<string, number>();
-  return Array.from({ length: count }, () => {
-    const stream = `s${Math.floor(random() * streams)}`;
-    const kind = random();
-    const ts = (clocks.get(stream) ?? 1000) + (kind < 0.05 ? -500 : kind < 0.1 ? 0 : 1000);
-    if (kind >= 0.1) clocks.set(stream, ts);
-    if (kind > 0.98) return '{broken';
-    if (kind > 0.97) return { stream, control: 'reset' };
-    return { stream, ts, value: kind > 0.94 ? null : Math.round(100 * (Math.sin(ts / 7000) + random())) / 100 };
-  });
-}
-
-async function run(
-  pipeline: TestPipeline,
-  ticks: readonly (TickJson | string)[],
-  chunk: () => number,
-): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for (let at = 0; at < ticks.length;) {
-    const size = Math.max(1, chunk());
-    outcomes.push(...(await pipeline.feed(...ticks.slice(at, at + size))));
-    at += size;
-  }
-  return outcomes;
-}
-
-/** Live hidden state and figures of every stream, by name. */
-async function finalStates(pipeline: TestPipeline): Promise<unknown> {
-  await pipeline.pipeline.flush();
-  const { streams } = await pipeline.pipeline.list(undefined, 100);
-  const traces = await Promise.all(streams.map(({ id }) => pipeline.pipeline.trace(id, 1)));
-  return streams.map((view, k) => [view, traces[k]]);
-}
 
 describe('a raw model', () => {
   it('speaks from the first tick, and steps each stream like the bare network', async () => {

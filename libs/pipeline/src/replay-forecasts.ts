@@ -57,7 +57,9 @@ export function replayForecasts(
     for (let k = 0; k < slots.length; k++) {
       if (step >= counts[k]) continue;
       const warm = isWarm(k);
-      forecaster.forecast(plans, k * size, warm ? model!.network.outputs : undefined, output);
+      // The network has learnt from these rows: what it says of them is no measure of what it will be worth.
+      const outputs = warm && afterStep !== undefined ? model!.network.outputs : undefined;
+      forecaster.forecast(plans, k * size, outputs, output);
       if (warm) output += horizon;
     }
     afterStep?.(step);

@@ -4,7 +4,7 @@
  *  16 + 8 (13 + 5 inputs) + 8 rows (1 + inputs) + (16 + 8 plan) + 4 hidden bytes: 288 for a raw GRU-32 with one input and an empty tail. */
 import { RiverrunError } from '#domain/errors';
 import type { ModelSlot } from './model-slot.js';
-import { Field, type StreamTable } from './stream-table.js';
+import { Field, fieldCount, type StreamTable } from './stream-table.js';
 
 const VERSION = 1;
 const HEADER_BYTES = 16;
@@ -95,6 +95,15 @@ export class StateWriter {
     this.floats32 = new Float32Array(grown.buffer);
     this.words = new Uint32Array(grown.buffer);
   }
+}
+
+/** The shape of the plan in a stored state; undefined where there is none. */
+export function planIn(bytes: Uint8Array, inputs: number): { horizon: number; season: number } | undefined {
+  if (bytes.length < HEADER_BYTES || bytes[3] !== 1) return undefined;
+  const at = HEADER_BYTES + 8 * (fieldCount(inputs) + bytes[2] * (1 + inputs));
+  if (bytes.length < at + PLAN_HEADER_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return { horizon: view.getUint32(at, true), season: view.getUint32(at + 4, true) };
 }
 
 /** ts of a stored stream's last tick, ms; NaN before the first. */

@@ -1,5 +1,7 @@
 /** A stream as people see it: out of its columns, or out of its stored state. */
-import { readState } from './state-codec.js';
+import type { StreamScores } from '#forecasting/accounts';
+import { Forecaster } from '#forecasting/forecaster';
+import { planIn, readState } from './state-codec.js';
 import { Field, FIELDS_PER_INPUT, Source, StreamTable } from './stream-table.js';
 
 export interface StreamView {
@@ -9,20 +11,34 @@ export interface StreamView {
   readonly offset: number;
   /** Last known value of each input. */
   readonly values: number[];
-  /** Forecast of the next tick, null before the first value; and when it is expected, null while the spacing is unknown. */
+  /** The newest forecast, as far ahead as is forecast; null before the first value; and when that tick is expected, null while the spacing is unknown. */
   readonly prediction: number | null;
   readonly targetTs: number | null;
-  readonly source: 'model' | 'baseline';
-  /** Mean absolute errors over the same recent ticks; null until the model has been scored. */
+  readonly source: 'model' | 'blend' | 'baseline';
+  /** Mean absolute errors over the same recent ticks; null until something has been scored. */
   readonly maeModel: number | null;
   readonly maePersistence: number | null;
+  /** Under a forecast plan: the newest forecasts at the steps that learn, with their intervals (null until calibrated); what forecasts have been worth. */
+  readonly forecast?: readonly StepView[];
+  readonly scores?: ScoresView;
 }
+
+export interface StepView {
+  readonly h: number;
+  readonly prediction: number | null;
+  readonly lower: number | null;
+  readonly upper: number | null;
+}
+
+/** null where nothing is known yet. */
+export type ScoresView = { readonly [name in keyof StreamScores]: number | null };
 
 export function viewOf(table: StreamTable, slot: number): StreamView {
   const inputs = table.tailStride / 16 - 1;
   const base = slot * table.fields;
   const field = (f: number): number => table.meta[base + f];
-  const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
+  const plan = planView(table, slot);
+  const steps = plan?.forecast?.at(-1)?.h ?? 1;
   const scored = field(Field.evaluations) > 0;
   return {
     id: table.ids[slot],
@@ -31,16 +47,43 @@ export function viewOf(table: StreamTable, slot: number): StreamView {
     offset: field(Field.offset),
     values: Array.from({ length: inputs }, (_, k) => field(Field.inputs + FIELDS_PER_INPUT * k)),
     prediction: orNull(field(Field.expected)),
-    targetTs: field(Field.spacing) > 0 ? field(Field.ts) + Math.round(field(Field.spacing)) : null,
-    source: field(Field.source) === Source.model ? 'model' : 'baseline',
-    maeModel: scored ? field(Field.modelError) : null,
-    maePersistence: scored ? field(Field.baselineError) : null,
+    targetTs: field(Field.spacing) > 0 ? field(Field.ts) + Math.round(steps * field(Field.spacing)) : null,
+    source: SOURCES.get(field(Field.source)) ?? 'baseline',
+    maeModel: plan === undefined ? (scored ? field(Field.modelError) : null) : plan.scores!.mae,
+    maePersistence: plan === undefined ? (scored ? field(Field.baselineError) : null) : plan.scores!.maePersistence,
+    ...plan,
   };
 }
 
+const SOURCES = new Map<number, StreamView['source']>([
+  [Source.model, 'model'],
+  [Source.blend, 'blend'],
+]);
+
+function planView(table: StreamTable, slot: number): Pick<StreamView, 'forecast' | 'scores'> | undefined {
+  const { forecaster, planned, plans } = table;
+  if (forecaster === undefined || planned[slot] === 0) return undefined;
+  const at = table.planAt(slot);
+  const scores = forecaster.scores(plans, at);
+  return {
+    forecast: forecaster.newest(plans, at).map(({ h, prediction, half }) => ({
+      h,
+      prediction: orNull(prediction),
+      lower: orNull(prediction - half),
+      upper: orNull(prediction + half),
+    })),
+    scores: Object.fromEntries(Object.entries(scores).map(([name, x]) => [name, orNull(x as number)])) as ScoresView,
+  };
+}
+
+const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
+
 /** RiverrunError STATE_CORRUPT. */
-export function viewOfState(id: string, state: Uint8Array, inputs: number): StreamView {
-  const table = new StreamTable(1, inputs);
+export function viewOfState(id: string, state: Uint8Array, inputs: number, level: number): StreamView {
+  const shape = planIn(state, inputs);
+  // What is looked at depends on neither zone nor level but for the Winkler score.
+  const forecaster = shape === undefined ? undefined : new Forecaster({ ...shape, timeZone: 'UTC', level });
+  const table = new StreamTable(1, inputs, forecaster);
   const slot = table.insert(id, 0);
   readState(state, table, slot, undefined);
   return viewOf(table, slot);

@@ -74,7 +74,7 @@ export function defineMetrics(registry: Registry) {
     evaluations: counter('forecast_evaluations_total', 'Forecasts compared with what came, by predictor.', 'predictor'),
     scaledError: counter(
       'forecast_scaled_absolute_error_total',
-      "Sum of absolute errors, each in units of its stream's own scale; divide by forecast_evaluations_total.",
+      "Sum of absolute errors, each in units of its stream's own scale and at most 64; divide by forecast_evaluations_total.",
       'predictor',
     ),
     intervals: counter(

@@ -19,6 +19,8 @@ interface StreamJson {
   source: string;
   maeModel: number | null;
   maePersistence: number | null;
+  forecast?: StreamView['forecast'];
+  scores?: StreamView['scores'];
 }
 
 @ApiTags('streams')
