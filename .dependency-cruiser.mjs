@@ -30,6 +30,14 @@ export default {
       npm('@tensorflow/[^/]+'),
       '^(module|path|url|perf_hooks|worker_threads)$',
     ]),
+    only('default-model-is-made-by-training', room('default-model'), [
+      room('rnn'),
+      room('domain'),
+      room('forecasting'),
+      room('training'),
+      room('adapters/files'),
+      '^(fs|path|url)$',
+    ]),
     only('config-imports-nothing', room('config'), [npm('zod', 'yaml'), '^(fs|path)$']),
     only('telemetry-imports-domain', room('telemetry'), [room('domain'), npm('prom-client')]),
     ...['memory', 'files', 'kafka', 'redis', 'keras', 'vitals', 'csv'].map((a) =>

@@ -1,6 +1,6 @@
 /** ModelRegistry, the same on every adapter. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ModelDraft } from '#domain/model';
+import type { ModelArtifact, ModelDraft } from '#domain/model';
 import { digestOf } from '#domain/model-digest';
 import type { ModelRegistry } from '#domain/ports';
 import type { NetworkSpec } from '#rnn/spec';
@@ -118,4 +118,31 @@ describe.each(REGISTRIES)('model registry: $name', ({ create, missing }) => {
     const results = await Promise.allSettled(tries);
     expect(results.filter((r) => r.status === 'fulfilled')).toHaveLength(1);
   });
+
+  it('takes a model in as the version it is, once, and keeps what is there', async (context) => {
+    const made = await subject();
+    const registry = made.value;
+    if (!isRestorable(registry)) return context.skip('nothing in memory is to be put back');
+    const given = artifact(3, 1);
+    await Promise.all(Array.from({ length: 8 }, () => registry.restore(given)));
+    await registry.restore(artifact(3, 2));
+    expect(await registry.list()).toEqual([given.manifest]);
+    const damaged = { ...given, weights: weights.slice(1) };
+    await expect(registry.restore(damaged)).rejects.toMatchObject({ code: 'MODEL_INVALID' });
+    const again = await made.restart();
+    expect(await again.load({ name: 'tide', version: 3 })).toEqual(given);
+    expect((await again.publish(draft(), weights)).version).toBe(4);
+  });
 });
+
+interface Restorable {
+  restore(artifact: ModelArtifact): Promise<void>;
+}
+
+const isRestorable = (registry: ModelRegistry): registry is ModelRegistry & Restorable => 'restore' in registry;
+
+function artifact(version: number, seed: number): ModelArtifact {
+  const of = randomWeights(network, seed);
+  const content = { ...draft(), format: 1 as const, version };
+  return { manifest: { ...content, digest: digestOf(content, of) }, weights: of };
+}

@@ -19,6 +19,10 @@ export interface FitRequest {
   readonly epochs: number;
   /** Adam's learning rate at first. */
   readonly rate: number;
+  /** Steps of a sequence that only warm the state up. Default: a quarter of it, as streams that are served are warm; 0 for streams met at their first tick. */
+  readonly burnIn?: number | undefined;
+  /** Share of every matrix that a step takes away. Default: 0.001, for streams that are few. */
+  readonly weightDecay?: number | undefined;
   /** Weights of the same network to go on from. */
   readonly start?: Float32Array | undefined;
   /** After every batch: whether to stop there. */
@@ -35,7 +39,7 @@ export interface FitResult {
   readonly epochs: number;
 }
 
-/** Steps of a training sequence, where streams have rows enough; a quarter of them only warm the state up: live states are warm, so cold steps must not count. */
+/** Steps of a training sequence, where streams have rows enough. */
 const STEPS = { long: 64, short: 32 };
 const LONG_FROM = 2 * STEPS.long;
 /** Sequences in an epoch at most: what it costs is bounded, however many streams there are. */
@@ -55,8 +59,8 @@ export function fitForecaster(request: FitRequest): FitResult {
   const { inputSize } = network;
   const longest = Math.max(0, ...streams.map(({ features }) => features.length / inputSize));
   const steps = longest >= LONG_FROM ? STEPS.long : STEPS.short;
-  const burnIn = steps / 4;
-  const options = { burnIn, huber: HUBER, weightDecay: WEIGHT_DECAY };
+  const { burnIn = steps / 4, weightDecay = WEIGHT_DECAY } = request;
+  const options = { burnIn, huber: HUBER, weightDecay };
   const first = start === undefined ? initialWeights(network, seed) : partsOf(network, start);
   const learner = new Learner(cell, network, first, rate, options);
   try {
@@ -64,7 +68,7 @@ export function fitForecaster(request: FitRequest): FitResult {
     let epoch = 0;
     let stop = false;
     for (; epoch < epochs && !stop; epoch += stop ? 0 : 1) {
-      const batches = epochBatches(streams, inputSize, steps, random);
+      const batches = epochBatches(streams, inputSize, { steps, burnIn }, random);
       if (batches.length === 0)
         throw new RiverrunError(
           'TRAINING_FAILED',
@@ -93,14 +97,15 @@ export function fitForecaster(request: FitRequest): FitResult {
 
 /** Every stream cut anew at a random phase, no more than MAX_PIECES in all, in random order. Few rows are cut several times, at other phases: one batch would be a
  *  single step of the optimiser. */
-function epochBatches(streams: readonly TrainingRows[], d: number, steps: number, random: Random): Batch[] {
+function epochBatches(streams: readonly TrainingRows[], d: number, cut: Cut, random: Random): Batch[] {
+  const { steps } = cut;
   const pieces: Piece[] = [];
   const stride = steps - steps / 4;
   const once = streams.reduce((sum, { features }) => sum + Math.floor(features.length / d / stride), 0);
   const cuts = once === 0 ? 1 : Math.ceil(MIN_PIECES / once);
   for (const rows of streams) {
     const last = rows.features.length / d - steps;
-    for (let cut = 0; cut < cuts && last >= 0; cut++)
+    for (let i = 0; i < cuts && last >= 0; i++)
       for (let start = Math.floor(random() * Math.min(stride, last + 1)); start <= last; start += stride)
         pieces.push({ rows, start });
   }
@@ -108,8 +113,14 @@ function epochBatches(streams: readonly TrainingRows[], d: number, steps: number
   const batches: Batch[] = [];
   const end = Math.min(pieces.length, MAX_PIECES);
   for (let i = 0; i < end; i += BATCH_SIZE)
-    batches.push(toBatch(pieces.slice(i, Math.min(i + BATCH_SIZE, end)), d, steps));
+    batches.push(toBatch(pieces.slice(i, Math.min(i + BATCH_SIZE, end)), d, cut));
   return batches.filter(({ counts }) => counts.includes(1));
+}
+
+/** How long sequences are, and how many of their first steps do not count. */
+interface Cut {
+  readonly steps: number;
+  readonly burnIn: number;
 }
 
 interface Piece {
@@ -117,7 +128,7 @@ interface Piece {
   readonly start: number;
 }
 
-function toBatch(pieces: readonly Piece[], d: number, steps: number): Batch {
+function toBatch(pieces: readonly Piece[], d: number, { steps, burnIn }: Cut): Batch {
   const size = pieces.length;
   const [{ rows: one }] = pieces;
   const outputs = one.targets.length / (one.features.length / d);
@@ -129,7 +140,7 @@ function toBatch(pieces: readonly Piece[], d: number, steps: number): Batch {
       const at = s * size + b;
       const t = start + s;
       inputs.set(rows.features.subarray(t * d, (t + 1) * d), at * d);
-      if (s < steps / 4) continue;
+      if (s < burnIn) continue;
       for (let k = 0; k < outputs; k++) {
         const target = rows.targets[t * outputs + k];
         if (target !== target) continue;

@@ -31,7 +31,26 @@ export class FileModelRegistry implements ModelRegistry {
   // eslint-disable-next-line @typescript-eslint/require-await -- synchronous inside; a refusal must be a rejected promise
   async publish(draft: ModelDraft, weights: Float32Array): Promise<ModelManifest> {
     validateModelName(draft.name);
-    const home = join(this.folder, draft.name);
+    return this.placed(draft.name, weights, (place) => {
+      for (;;) {
+        const content = { ...draft, format: 1 as const, version: (this.versionsOf(draft.name).at(-1) ?? 0) + 1 };
+        validateModel(content, weights);
+        const manifest: ModelManifest = { ...content, digest: digestOf(content, weights) };
+        if (place(manifest)) return manifest;
+      }
+    });
+  }
+
+  /** Puts a model in as the version it is; one that is there stays as it is. RiverrunError MODEL_INVALID. */
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async restore({ manifest, weights }: ModelArtifact): Promise<void> {
+    validateModel(manifest, weights);
+    if (!this.exists(manifest.name, manifest.version)) this.placed(manifest.name, weights, (place) => place(manifest));
+  }
+
+  /** `write` names the version; its placing is true unless another process was first with that version. */
+  private placed<T>(name: string, weights: Float32Array, write: (place: (m: ModelManifest) => boolean) => T): T {
+    const home = join(this.folder, name);
     const temporary = join(home, `.new-${randomBytes(6).toString('hex')}`);
     try {
       fs.mkdirSync(temporary, { recursive: true });
@@ -40,16 +59,14 @@ export class FileModelRegistry implements ModelRegistry {
         new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength),
         { flush: true },
       );
-      for (;;) {
-        const content = { ...draft, format: 1 as const, version: (this.versionsOf(draft.name).at(-1) ?? 0) + 1 };
-        validateModel(content, weights);
-        const manifest: ModelManifest = { ...content, digest: digestOf(content, weights) };
+      return write((manifest) => {
         fs.writeFileSync(join(temporary, 'manifest.json'), JSON.stringify(manifest, null, 2) + '\n', { flush: true });
-        if (renamedTo(temporary, join(home, String(manifest.version)))) return manifest;
-      }
+        return renamedTo(temporary, join(home, String(manifest.version)));
+      });
     } catch (error) {
-      fs.rmSync(temporary, { recursive: true, force: true });
       throw fileError(error, this.folder);
+    } finally {
+      fs.rmSync(temporary, { recursive: true, force: true });
     }
   }
 
