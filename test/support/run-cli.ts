@@ -17,14 +17,18 @@ export interface RunOptions {
   readonly cwd?: string | undefined;
 }
 
-/** Without the settings of whoever runs the tests. */
+/** Without the settings of whoever runs the tests, and without the model that ships: what it says is not what most tests are about. */
 export function startCli(args: readonly string[], { env = {}, cwd }: RunOptions = {}): ChildProcess {
   const clean = Object.fromEntries(
     Object.entries(process.env).filter(
       ([name]) => !/^(RIVERRUN_|KAFKA_|REDIS_|PORT$|LOG_LEVEL$|NODE_OPTIONS$)/.test(name),
     ),
   );
-  return spawn(process.execPath, [BIN, ...args], { env: { ...clean, ...env }, cwd, stdio: 'pipe' });
+  return spawn(process.execPath, [BIN, ...args], {
+    env: { ...clean, RIVERRUN_DEFAULT_MODEL: 'off', ...env },
+    cwd,
+    stdio: 'pipe',
+  });
 }
 
 export async function runCli(args: readonly string[], options: RunOptions = {}): Promise<Finished> {

@@ -97,6 +97,7 @@ export class Service {
         PORT: '0',
         RIVERRUN_DEMO: 'off',
         RIVERRUN_RETRAIN_INTERVAL: 'off',
+        RIVERRUN_DEFAULT_MODEL: 'off',
         ...this.env,
         RIVERRUN_DATA_DIR: this.dataDir,
       },

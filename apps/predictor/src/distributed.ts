@@ -20,6 +20,7 @@ import { PipelineService } from './pipeline-service.js';
 import { RedisTrainingSource } from './redis-training.js';
 import type { Running, ServiceObserver } from './running.js';
 import { Services } from './services.js';
+import { standInFrom, type StandIn } from './stand-in.js';
 import type { Metrics } from '#telemetry/metrics';
 
 const FIRST_RETRY_MS = 500;
@@ -33,7 +34,7 @@ export class Distributed implements Running {
   readonly titles = new Map();
   private redis: RedisClient | undefined;
   private partitions: KafkaPartitions | undefined;
-  private models: { registry: RedisModelRegistry; cache: ModelCache } | undefined;
+  private models: { registry: RedisModelRegistry; standIn: StandIn; cache: ModelCache } | undefined;
   private member: MemberFile | undefined;
   private trouble: string | undefined = 'connecting';
   private stopping = false;
@@ -62,8 +63,9 @@ export class Distributed implements Running {
   get training(): Running['training'] {
     const { pipelines, app } = this.config;
     const client = (): RedisClient => this.client();
+    const standIn: StandIn = async (spec) => this.known().standIn(spec);
     return {
-      sources: pipelines.map((spec) => new RedisTrainingSource(spec, app, client, this.registry)),
+      sources: pipelines.map((spec) => new RedisTrainingSource(spec, app, client, this.registry, standIn)),
       turns: { take: async (pipeline) => new RedisTurns(client(), { app }).take(pipeline) },
     };
   }
@@ -105,7 +107,8 @@ export class Distributed implements Running {
     this.redis = redis;
     for (const warning of redis.warnings) logger.warn(warning);
     const registry = new RedisModelRegistry(redis, { app: config.app });
-    this.models = { registry, cache: new ModelCache(registry) };
+    const standIn = standInFrom(registry, config.defaultModel, logger);
+    this.models = { registry, standIn, cache: new ModelCache(registry, standIn) };
     if (config.role === 'trainer') {
       this.trouble = undefined;
       this.ping = setInterval(() => void this.askRedis(redis), PING_MS);
@@ -214,8 +217,12 @@ export class Distributed implements Running {
   }
 
   private connected(): ModelRegistry {
+    return this.known().registry;
+  }
+
+  private known(): NonNullable<Distributed['models']> {
     if (this.models === undefined) throw this.unavailable('the registry');
-    return this.models.registry;
+    return this.models;
   }
 
   private client(): RedisClient {

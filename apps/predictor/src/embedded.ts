@@ -11,14 +11,20 @@ import { Pipeline } from '#pipeline/pipeline';
 import { DemoSources } from './demo-sources.js';
 import type { DeadLetterView } from './health.js';
 import type { StreamTitle } from './live-feed.js';
-import { PipelineService } from './pipeline-service.js';
+import { PipelineService, type ModelSource } from './pipeline-service.js';
 import type { Running, ServiceObserver } from './running.js';
 import { Services } from './services.js';
+import { standInFrom } from './stand-in.js';
 import { LiveTrainingSource, OwnTurns } from './training-source.js';
 
 export async function openEmbedded(config: Config, logger: Logger, observer: ServiceObserver): Promise<Running> {
   const data = await DataDir.open(config.dataDir);
   const registry = new FileModelRegistry(data.folder('models'));
+  const models: ModelSource = {
+    aliases: (pipeline) => registry.aliases(pipeline),
+    load: (model) => registry.load(model),
+    standIn: standInFrom(registry, config.defaultModel, logger),
+  };
   const logs = new Map<string, FileTickLog>();
   const services: PipelineService[] = [];
   for (const spec of config.pipelines) {
@@ -39,7 +45,7 @@ export async function openEmbedded(config: Config, logger: Logger, observer: Ser
         stateTtlMs: config.stateTtl,
       },
     );
-    const service = new PipelineService(pipeline, log, registry, logger, () => states.close(), log);
+    const service = new PipelineService(pipeline, log, models, logger, () => states.close(), log);
     // One log for all the pipeline's topics, and so is its lag.
     observer.added(service, { topic: spec.topics.join(','), partition: 0 });
     logs.set(spec.name, log);

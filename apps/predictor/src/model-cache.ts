@@ -3,6 +3,7 @@ import { RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelArtifact, type ModelReference } from '#domain/model';
 import type { Aliases, ModelArchive, ModelRegistry } from '#domain/ports';
 import type { ModelSource } from './pipeline-service.js';
+import type { StandIn } from './stand-in.js';
 
 const FRESH_MS = 500;
 /** Models kept: the champion, the one before, and one in between. */
@@ -18,7 +19,10 @@ export class ModelCache implements ModelSource, ModelArchive {
   private readonly asked = new Map<string, { readonly at: number; readonly aliases: Promise<Aliases> }>();
   private readonly artifacts = new Map<string, Promise<ModelArtifact>>();
 
-  constructor(private readonly registry: RestorableRegistry) {}
+  constructor(
+    private readonly registry: RestorableRegistry,
+    readonly standIn: StandIn,
+  ) {}
 
   aliases(pipeline: string): Promise<Aliases> {
     const known = this.asked.get(pipeline);

@@ -1,10 +1,12 @@
 /** Runs one pipeline: the loop from log to outcomes, those who listen to outcomes, model swaps, recovery after an error. */
+import { isDefaultModel } from '#default-model/default-model';
 import { RiverrunError, errorMessage } from '#domain/errors';
 import { modelLabel, type ModelArtifact, type ModelReference } from '#domain/model';
 import type { Logger, ModelRegistry, TickAppender, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
 import { isStoreGone, type Pipeline } from '#pipeline/pipeline';
 import type { CommittedBatch } from '#pipeline/process-batch';
+import type { StandIn } from './stand-in.js';
 import { Submissions, type Answer } from './submissions.js';
 
 export type OutcomeListener = (batch: CommittedBatch, service: PipelineService) => void;
@@ -14,6 +16,8 @@ export type ModelSource = Pick<ModelRegistry, 'aliases'> & {
   load(model: ModelReference): Promise<ModelArtifact>;
   /** The registry has lost the champion that is served: it is put back, unless there is another by now. */
   adopt?(pipeline: string, artifact: ModelArtifact): Promise<void>;
+  /** What serves a pipeline that has no champion. */
+  readonly standIn?: StandIn;
 };
 
 /** Most recoveries, as after a rebalance or a lost connection, succeed at once; what keeps failing is tried every second. */
@@ -37,6 +41,7 @@ export class PipelineService {
   private stuck: Trouble | undefined;
   private unsaved: Trouble | undefined;
   private unservable: string | undefined;
+  private championless = false;
   swaps = 0;
   /** Told how long each recovery took. */
   onRecovered: ((seconds: number) => void) | undefined;
@@ -72,6 +77,12 @@ export class PipelineService {
 
   get name(): string {
     return this.pipeline.spec.name;
+  }
+
+  /** The model that serves only because there is no champion. */
+  get standIn(): ModelArtifact | undefined {
+    const { model } = this.pipeline;
+    return this.championless && model !== undefined && isDefaultModel(model.manifest) ? model : undefined;
   }
 
   /** Calls `listener` with every batch, after its outcomes are committed. Returns how to stop that. */
@@ -122,13 +133,14 @@ export class PipelineService {
     const { champion } = await this.models.aliases(this.name);
     const slot = this.pipeline.model;
     const served = slot?.manifest;
-    if (champion === undefined && slot !== undefined) await this.models.adopt?.(this.name, slot);
-    if (
-      champion === undefined ||
-      (served !== undefined && champion.name === served.name && champion.version === served.version)
-    )
+    this.championless = champion === undefined;
+    if (champion === undefined) {
+      if (slot === undefined) await this.begin();
+      else if (!isDefaultModel(slot.manifest)) await this.models.adopt?.(this.name, slot);
       return;
-    await this.serve(champion);
+    }
+    if (served !== undefined && champion.name === served.name && champion.version === served.version) return;
+    await this.serve(await this.models.load(champion));
   }
 
   /** The same; a champion that cannot be served must not keep the service from serving what it served before. */
@@ -158,12 +170,18 @@ export class PipelineService {
     await this.closePorts();
   }
 
-  private async serve(model: ModelReference): Promise<void> {
-    const artifact = await this.models.load(model);
+  /** Without a champion and without a model. */
+  private async begin(): Promise<void> {
+    const artifact = await this.models.standIn?.(this.pipeline.spec);
+    if (artifact !== undefined) await this.serve(artifact);
+  }
+
+  private async serve(artifact: ModelArtifact): Promise<void> {
     const before = this.pipeline.model?.label;
     await this.pipeline.swapModel(artifact);
     if (before !== undefined) this.swaps += 1;
-    this.logger.info('model serves', { pipeline: this.name, model: modelLabel(model), before: before ?? 'baseline' });
+    const model = modelLabel(artifact.manifest);
+    this.logger.info('model serves', { pipeline: this.name, model, before: before ?? 'baseline' });
   }
 
   /** The partition went to another instance: nothing is drained or saved, the new owner goes on from what is committed. */

@@ -23,7 +23,13 @@ await describeWithServers(['redis'], 'windows to train on out of Redis', () => {
   afterEach(() => forget(client, app));
 
   const sourceOf = (changes: Partial<PipelineSpec> = {}): RedisTrainingSource =>
-    new RedisTrainingSource({ ...spec, ...changes }, app, () => client, new RedisModelRegistry(client, { app }));
+    new RedisTrainingSource(
+      { ...spec, ...changes },
+      app,
+      () => client,
+      new RedisModelRegistry(client, { app }),
+      () => Promise.resolve(undefined),
+    );
   /** `streams` streams of `rows` rows each, whose values name the partition, as a predictor leaves them. */
   const leave = async (topic: string, partition: number, streams: number, rows: number): Promise<void> => {
     const states = new RedisStateStore(client, { app, topic, partition, windowSegments: 4 });

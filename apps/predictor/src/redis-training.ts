@@ -1,12 +1,13 @@
 /** Windows to learn from as predictors have left them in Redis: of all partitions, whoever has them, a few streams at a time so that their commits get through. */
 import { RiverrunError } from '#domain/errors';
-import type { ModelManifest } from '#domain/model';
+import type { ModelArtifact, ModelManifest } from '#domain/model';
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import { SEGMENT_ROWS, type ModelRegistry } from '#domain/ports';
 import type { RedisClient } from '#adapters/redis/redis-client';
 import { RedisStateStore } from '#adapters/redis/redis-state-store';
 import { layoutId } from '#pipeline/state-codec';
 import { StoredWindows } from '#pipeline/stored-windows';
+import type { StandIn } from './stand-in.js';
 import type { TrainingSource, WindowLimits } from './training-source.js';
 
 /** Partitions looked for at a time: a topic has no more once none of so many has a watermark. */
@@ -23,6 +24,8 @@ export class RedisTrainingSource implements TrainingSource {
     /** RiverrunError UNAVAILABLE until there is a connection. */
     private readonly client: () => RedisClient,
     private readonly registry: ModelRegistry,
+    /** What predictors of the same settings serve without a champion. */
+    private readonly whileNone: StandIn,
   ) {}
 
   get pipeline(): string {
@@ -37,6 +40,10 @@ export class RedisTrainingSource implements TrainingSource {
   async served(): Promise<ModelManifest | undefined> {
     const { champion } = await this.registry.aliases(this.pipeline);
     return champion === undefined ? undefined : (await this.registry.load(champion)).manifest;
+  }
+
+  standIn(): Promise<ModelArtifact | undefined> {
+    return this.whileNone(this.spec);
   }
 
   async windows({ streams, minRows }: WindowLimits, signal: AbortSignal): Promise<Float64Array[]> {

@@ -56,6 +56,7 @@ export async function trainChallenger(
     inputs: source.inputs,
     ...{ horizon, season, timeZone, level, cell, hidden, seed },
     champion: startFrom(champion, plan, source.inputs),
+    standIn: champion === undefined ? standInOf(await source.standIn?.()) : undefined,
   };
   const result = await train(WORKER, request, { signal, onProgress });
   const { record, stopped } = result;
@@ -72,6 +73,12 @@ export async function trainChallenger(
 
 /** Models are called as their pipeline, as far as their names allow: they are folder names, and small. */
 export const modelNameOf = (pipeline: string): string => pipeline.toLowerCase().replace(/^[^a-z0-9]+/, '') || 'model';
+
+function standInOf(artifact: ModelArtifact | undefined): TrainRequest['standIn'] {
+  if (artifact?.manifest.forecast === undefined) return undefined;
+  const { network, forecast } = artifact.manifest;
+  return { network, weights: artifact.weights, season: forecast.season };
+}
 
 /** The champion's weights, if it is of the shape that is to be trained. */
 function startFrom(champion: ModelArtifact | undefined, plan: TrainingPlan, inputs: number): TrainRequest['champion'] {

@@ -1,13 +1,15 @@
 /** What training needs of the rest of the house: windows to learn from, the model to beat, and its turn. Embedded it is the live pipeline's; distributed, Redis'. */
-import type { ModelManifest } from '#domain/model';
+import type { ModelArtifact, ModelManifest } from '#domain/model';
 import type { PipelineService } from './pipeline-service.js';
 
 export interface TrainingSource {
   readonly pipeline: string;
   /** How many inputs a tick has. */
   readonly inputs: number;
-  /** The model that serves: what a challenger has to beat. */
+  /** The champion that serves: what a challenger has to beat. */
   served(): Promise<ModelManifest | undefined>;
+  /** What serves while there is none: a first model takes its place only if it is no worse. */
+  standIn?(): Promise<ModelArtifact | undefined>;
   /** Whole windows, oldest row first: row-major [n, 1 + inputs]: ts, inputs (NaN = missing). */
   windows(limits: WindowLimits, signal: AbortSignal): Promise<Float64Array[]>;
   /** Called when a challenger has become the champion, where that is not noticed anyway. */
@@ -50,7 +52,12 @@ export class LiveTrainingSource implements TrainingSource {
   }
 
   served(): Promise<ModelManifest | undefined> {
-    return Promise.resolve(this.service.pipeline.model?.manifest);
+    const { standIn, pipeline } = this.service;
+    return Promise.resolve(standIn === undefined ? pipeline.model?.manifest : undefined);
+  }
+
+  standIn(): Promise<ModelArtifact | undefined> {
+    return Promise.resolve(this.service.standIn);
   }
 
   async windows({ streams, minRows }: WindowLimits, signal: AbortSignal): Promise<Float64Array[]> {

@@ -53,6 +53,7 @@ describe('defaults', () => {
       maxRecordBytes: 1_048_576,
       hotBytes: 536_870_912,
       demo: true,
+      defaultModel: true,
       kafkaBrokers: [],
       kafkaSsl: false,
       redisMode: 'standalone',

@@ -33,6 +33,7 @@ export const settingsShape = {
   maxRecordBytes: kinds.bytes(1_024, 64 * 1024 ** 2).default(1024 ** 2),
   hotBytes: kinds.bytes(1024 ** 2, 1024 ** 4).optional(),
   retrainInterval: kinds.durationOrOff(1_000).optional(),
+  defaultModel: kinds.flag().default(true),
 
   kafkaBrokers: kinds.list(kinds.hostAndPort(), 'host:port, comma-separated').default([]),
   kafkaSsl: kinds.flag().optional(),

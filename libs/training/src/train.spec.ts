@@ -52,6 +52,17 @@ describe('train', () => {
     },
   );
 
+  it('takes the place of what stands in for a champion only if it is no worse', async () => {
+    const good = await train(request({ epochs: 30 }));
+    const standIn = { network: good.network, weights: good.weights, season: 0 };
+    // Another size of network than the one that stands in; hardly trained, and still better than the baselines.
+    const hasty = request({ hidden: 4, epochs: 3 });
+    expect(await train(hasty)).toMatchObject({ improved: true });
+    expect(await train({ ...hasty, standIn })).toMatchObject({ improved: false });
+    expect(await train({ ...hasty, standIn: { ...standIn, season: 24 } })).toMatchObject({ improved: true });
+    expect(await train(request({ hidden: 12, epochs: 30, standIn }))).toMatchObject({ improved: true });
+  });
+
   it('is little worse than the best baseline on random walks', async () => {
     const result = await train(request({ windows: Array.from({ length: 6 }, () => walk(512)) }));
     const { mae, baselineMae } = result.record.validation;

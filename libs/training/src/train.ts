@@ -74,10 +74,11 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
     start: champion,
     onEpoch: onEpoch(0),
   });
-  const judge = (weights: Float32Array): ReturnType<typeof evaluate> =>
-    evaluate({ ...spec, level }, network, weights, windows, rows, held, inputs);
+  const judge = (weights: Float32Array, of = network): ReturnType<typeof evaluate> =>
+    evaluate({ ...spec, level }, of, weights, windows, rows, held, inputs);
   const verdict = judge(older.weights);
-  const former = champion === undefined ? undefined : judge(champion);
+  const standIn = request.standIn?.season === season ? request.standIn : undefined;
+  const former = champion !== undefined ? judge(champion) : standIn && judge(standIn.weights, standIn.network);
   const latest =
     stopped === 'epochs'
       ? fitForecaster({

@@ -29,6 +29,10 @@ export interface TrainRequest {
   readonly epochs?: number | undefined;
   /** Weights of the same network to go on from; the result is held against them. Of no use where another season is found than theirs. */
   readonly champion?: { readonly weights: Float32Array; readonly season: number } | undefined;
+  /** Without a champion, what serves in its place, of the same inputs and horizon: the result is held against it where both follow the same season. Under another, their errors have
+   *  other units; then the baselines are what counts. */
+  readonly standIn?:
+    { readonly network: NetworkSpec; readonly weights: Float32Array; readonly season: number } | undefined;
 }
 
 export interface TrainProgress {
@@ -48,7 +52,7 @@ export interface TrainResult {
   readonly weights: Float32Array;
   readonly forecast: ForecastSpec;
   readonly record: TrainingRecord;
-  /** Whether on the held-back rows it is no worse than the champion, and without one, than the baselines. */
+  /** Whether on the held-back rows it is no worse than the champion or what stands in for one, and without either, than the baselines. */
   readonly improved: boolean;
   readonly stopped: StopReason;
   readonly backend: 'wasm' | 'cpu';

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { MemoryStateStore } from '#adapters/memory/memory-state-store';
 import type { Config } from '#config/config';
+import { loadDefaultModel, suitsDefaultModel } from '#default-model/default-model';
 import type { ModelArtifact } from '#domain/model';
 import { SEGMENT_ROWS } from '#domain/ports';
 import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
@@ -28,7 +29,7 @@ export const addPipe: AddCommand = (parent, done) => {
     .description('ticks on stdin, one JSON object a line; predictions on stdout, in the same order')
     .option(
       '--model <name|file>',
-      'NAME or NAME@VERSION of the data folder, or a .keras, .h5, model.json or exported file (default: the baseline)',
+      'NAME or NAME@VERSION of the data folder, or a .keras, .h5, model.json or exported file (default: the model that ships)',
     )
     .option('--inputs <names>', 'names of the inputs, comma-separated, as in "values" (default: value)', names)
     .option('--vocabulary <file>', 'words of the model file: JSON array, {word: id}, or one a line')
@@ -55,13 +56,16 @@ async function pipe(options: Options): Promise<number> {
   if (options.model === undefined && (options.vocabulary ?? options.scaler) !== undefined)
     throw new UsageError('--vocabulary and --scaler go with --model FILE');
   const config = settings();
-  const artifact = options.model === undefined ? undefined : await findModel(options.model, options, config);
+  const chosen = options.model === undefined ? undefined : await findModel(options.model, options, config);
   const spec: PipelineSpec = {
     ...DEFAULT_PIPELINE,
     name: 'pipe',
     inputs: options.inputs ?? DEFAULT_PIPELINE.inputs,
-    window: Math.max(LEAST_WINDOW, 2 * (artifact?.manifest.warmUp ?? 0)),
+    window: Math.max(LEAST_WINDOW, 2 * (chosen?.manifest.warmUp ?? 0)),
   };
+  const shipped =
+    chosen === undefined && config.defaultModel && suitsDefaultModel(spec) ? await loadDefaultModel() : undefined;
+  const artifact = chosen ?? shipped;
   const log = new StandardLog(process.stdin, process.stdout, process.stderr, {
     topic: spec.topics[0],
     maxRecords: DEFAULT_OPTIONS.maxBatch,
