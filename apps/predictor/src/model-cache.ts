@@ -58,6 +58,11 @@ export class ModelCache implements ModelSource, ModelArchive {
     return this.registry.restore(artifact);
   }
 
+  async activate(...change: Parameters<ModelRegistry['activate']>): Promise<Aliases> {
+    this.asked.delete(change[0]);
+    return this.registry.activate(...change);
+  }
+
   async adopt(pipeline: string, artifact: ModelArtifact): Promise<void> {
     await this.registry.restore(artifact);
     await this.registry.activate(pipeline, artifact.manifest, null).catch((error: unknown) => {

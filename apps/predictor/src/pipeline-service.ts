@@ -5,6 +5,7 @@ import type { Logger, ModelRegistry, TickAppender, TickLog } from '#domain/ports
 import type { RecordBatch } from '#domain/record-batch';
 import { isStoreGone, type Pipeline } from '#pipeline/pipeline';
 import type { CommittedBatch } from '#pipeline/process-batch';
+import { Trials } from './trials.js';
 import { Submissions, type Answer } from './submissions.js';
 
 export type OutcomeListener = (batch: CommittedBatch, service: PipelineService) => void;
@@ -14,6 +15,8 @@ export type ModelSource = Pick<ModelRegistry, 'aliases'> & {
   load(model: ModelReference): Promise<ModelArtifact>;
   /** The registry has lost the champion that is served: it is put back, unless there is another by now. */
   adopt?(pipeline: string, artifact: ModelArtifact): Promise<void>;
+  /** Absent where trials are not decided. */
+  activate?: ModelRegistry['activate'];
 };
 
 /** Most recoveries, as after a rebalance or a lost connection, succeed at once; what keeps failing is tried every second. */
@@ -38,6 +41,7 @@ export class PipelineService {
   private unsaved: Trouble | undefined;
   private unservable: string | undefined;
   swaps = 0;
+  readonly trials: Trials;
   /** Told how long each recovery took. */
   onRecovered: ((seconds: number) => void) | undefined;
   /** Told how long each batch's save took (0: none was due). */
@@ -53,7 +57,10 @@ export class PipelineService {
     readonly appender?: TickAppender,
     /** Which share of the pipeline's topics this is, for people. */
     readonly label: string = pipeline.spec.name,
+    /** How many such shares there are. */
+    partitions = 1,
   ) {
+    this.trials = new Trials({ pipeline, models, logger, partitions });
     this.submissions = appender === undefined ? undefined : new Submissions(appender);
   }
 
@@ -119,22 +126,21 @@ export class PipelineService {
 
   /** Makes the pipeline serve what the registry says is its champion. */
   async followRegistry(): Promise<void> {
-    const { champion } = await this.models.aliases(this.name);
+    const { champion, challenger } = await this.models.aliases(this.name);
     const slot = this.pipeline.model;
     const served = slot?.manifest;
     if (champion === undefined && slot !== undefined) await this.models.adopt?.(this.name, slot);
-    if (
-      champion === undefined ||
-      (served !== undefined && champion.name === served.name && champion.version === served.version)
-    )
-      return;
-    await this.serve(champion);
+    if (champion === undefined) return;
+    if (served === undefined || champion.name !== served.name || champion.version !== served.version)
+      await this.serve(champion);
+    await this.trials.follow(challenger);
   }
 
   /** The same; a champion that cannot be served must not keep the service from serving what it served before. */
   async followChampion(): Promise<void> {
     try {
       await this.followRegistry();
+      if (await this.trials.decide()) await this.followRegistry();
       this.unservable = undefined;
     } catch (error) {
       this.cannotServe(error);

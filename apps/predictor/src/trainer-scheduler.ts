@@ -15,8 +15,8 @@ export interface TrainingStatus {
   readonly nextAt: number | null;
 }
 
-/** abandoned: the turn was lost, or somebody else changed the champion meanwhile. */
-export type TrainingOutcome = 'activated' | 'rejected' | 'failed' | 'abandoned';
+/** challenging: it runs beside the champion. abandoned: the turn was lost, or somebody else changed the champion meanwhile. */
+export type TrainingOutcome = 'activated' | 'challenging' | 'rejected' | 'failed' | 'abandoned';
 
 export interface SchedulerParts extends ChallengerParts {
   readonly turns: TrainingTurns;
@@ -32,6 +32,8 @@ const FIRST_CHECK_MS = 2000;
 const EARLY_MS = 10_000;
 /** A timer may be that early. */
 const PUNCTUAL_MS = 100;
+/** Trainings left out for a challenger's sake. */
+const TRIAL_INTERVALS = 5;
 /** Nothing was tried: what is to be asked cannot answer at present. */
 const NOT_NOW = new Set(['UNAVAILABLE', 'REDIS_UNREACHABLE']);
 
@@ -111,6 +113,11 @@ export class TrainerScheduler {
       this.tell(entry, 'off', `${modelLabel(served)} is pinned`);
       return pace(plan, entry.attempts);
     }
+    const trial = await this.onTrial(entry);
+    if (trial !== undefined) {
+      this.tell(entry, 'idle', `${trial} runs beside the champion until it is known which is better`);
+      return pace(plan, entry.attempts);
+    }
     const turn = await this.parts.turns.take(source.pipeline);
     if (turn === undefined) {
       this.tell(entry, 'waiting', 'another trainer is at it');
@@ -154,17 +161,30 @@ export class TrainerScheduler {
     });
   }
 
-  private trained(entry: Entry, { activated, record, stopped }: Verdict, started: number): void {
+  /** A challenger that has not run for long: another one now would never let any of them come to a decision. A former champion may be replaced at any time. */
+  private async onTrial({ source, plan, attempts }: Entry): Promise<string | undefined> {
+    const { registry, clock } = this.parts;
+    const { challenger, previous } = await registry.aliases(source.pipeline);
+    if (challenger === undefined || (previous !== undefined && modelLabel(previous) === modelLabel(challenger)))
+      return undefined;
+    const { createdAt } = (await registry.load(challenger)).manifest;
+    return clock.now() - Date.parse(createdAt) < TRIAL_INTERVALS * pace(plan, attempts)
+      ? modelLabel(challenger)
+      : undefined;
+  }
+
+  private trained(entry: Entry, { published, serves, record, stopped }: Verdict, started: number): void {
     const { logger, clock, onAttempt } = this.parts;
     const { pipeline } = entry.source;
     const seconds = (performance.now() - started) / 1000;
-    const { mae, persistenceMae } = record.validation;
-    const detail = `validation error ${mae.toFixed(3)} against ${persistenceMae.toFixed(3)} for persistence`;
-    this.tell(entry, 'idle', activated === undefined ? `not taken: ${detail}` : detail, 1);
+    const { mae, persistenceMae, baselineMae = persistenceMae } = record.validation;
+    const outcome = published === undefined ? 'rejected' : serves ? 'activated' : 'challenging';
+    const detail = `validation error ${mae.toFixed(3)}, best baseline ${baselineMae.toFixed(3)}`;
+    this.tell(entry, 'idle', `${SAID[outcome]}${detail}`, 1);
     entry.status = { ...entry.status, lastTrainedAt: new Date(clock.now()).toISOString() };
-    onAttempt(pipeline, activated === undefined ? 'rejected' : 'activated', seconds);
-    const figures = { mae, persistenceMae, seconds, rows: record.rows, stopped };
-    logger.info('trained', { pipeline, accepted: activated !== undefined, model: activated, ...figures });
+    onAttempt(pipeline, outcome, seconds);
+    const figures = { mae, baselineMae, persistenceMae, seconds, rows: record.rows, stopped };
+    logger.info('trained', { pipeline, accepted: published !== undefined, model: published, outcome, ...figures });
   }
 
   private abandoned(entry: Entry, error: unknown, started: number): void {
@@ -198,6 +218,8 @@ export class TrainerScheduler {
     entry.status = { ...entry.status, state, detail, progress };
   }
 }
+
+const SAID = { rejected: 'not taken: ', challenging: 'beside the champion: ', activated: '' } as const;
 
 const pace = ({ interval }: { readonly interval: number }, attempts: number): number =>
   Math.min(interval, EARLY_MS * 2 ** attempts);

@@ -229,6 +229,11 @@ export class ForecastPlan {
     return this.pending(state, at, knot, 1);
   }
 
+  /** The same of the network alone. */
+  expectedBy(state: Float64Array, at: number, knot: number): number {
+    return this.pending(state, at, knot, 0);
+  }
+
   /** Half the width of the interval issued with it. */
   issued(state: Float64Array, at: number, knot: number): number {
     return this.pending(state, at, knot, 2);

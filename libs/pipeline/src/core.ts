@@ -6,6 +6,7 @@ import type { Forecaster } from '#forecasting/forecaster';
 import { newTally } from '#forecasting/forecaster';
 import { forecasterFor } from './forecasting.js';
 import type { ModelSlot } from './model-slot.js';
+import type { Shadow } from './shadow.js';
 import { StateWriter } from './state-codec.js';
 import { bytesPerStream, StreamTable } from './stream-table.js';
 import { WindowBuffer } from './window-buffer.js';
@@ -69,6 +70,8 @@ export class PipelineCore {
   readonly stateWriter = new StateWriter();
   model: ModelSlot | undefined;
   forecaster: Forecaster | undefined;
+  /** Beside the model; only where there is one that forecasts. */
+  shadow: Shadow | undefined;
   /** As last acknowledged by the store (W). */
   watermark: Watermark | undefined;
   /** The next offset memory has not absorbed. */
@@ -114,6 +117,7 @@ export class PipelineCore {
   /** Steps ticks with `model` from now on. Everything must have been saved: where states are laid out in another way, the table begins anew. */
   serve(model: ModelSlot | undefined): void {
     const forecaster = forecasterFor(this.spec, model?.manifest, this.tally);
+    if (model !== this.model) this.shadow = undefined;
     this.model = model;
     this.forecaster = forecaster;
     if (model?.network.capacity === this.table.capacity && sameShape(forecaster, this.table.forecaster)) {

@@ -9,6 +9,14 @@ import type { Services } from '../services.js';
 import { CONFIG, REGISTRY, SERVICES } from '../tokens.js';
 import { AdminGuard } from './admin.guard.js';
 
+/** By pipeline, or by its share: the challenger serves once `evidence` (1 at first) passes `threshold`. */
+interface TrialJson {
+  challenger: string;
+  evidence: number;
+  threshold: number;
+  compared: number;
+}
+
 @ApiTags('models')
 @Controller('models')
 export class ModelsController {
@@ -23,6 +31,7 @@ export class ModelsController {
   async list(): Promise<{
     models: Omit<ModelManifest, 'vocabulary'>[];
     serving: Record<string, string | null>;
+    trials: Record<string, TrialJson>;
     notices: string[];
   }> {
     const models = await this.registry.list();
@@ -30,6 +39,14 @@ export class ModelsController {
       models: models.map(({ vocabulary: _, ...manifest }) => manifest),
       serving: Object.fromEntries(
         await Promise.all(this.config.pipelines.map(async ({ name }) => [name, await this.servingOf(name)] as const)),
+      ),
+      trials: Object.fromEntries(
+        this.services.all.flatMap(({ label, trials }) => {
+          const { view, threshold } = trials;
+          if (view === undefined) return [];
+          const { challenger, evidence, compared } = view;
+          return [[label, { challenger: modelLabel(challenger), evidence, threshold, compared }]];
+        }),
       ),
       // A champion that cannot be served, while the one before it goes on.
       notices: this.services.all.flatMap(({ label, notice }) => (notice === undefined ? [] : [`${label}: ${notice}`])),
