@@ -43,7 +43,7 @@ export class MemoryModelRegistry implements ModelRegistry {
     return Promise.resolve(this.champions.get(pipeline) ?? NO_ALIASES);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async activate(
     pipeline: string,
     model: ModelReference,
