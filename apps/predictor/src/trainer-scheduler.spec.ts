@@ -132,6 +132,37 @@ it('puts a later model beside the champion, and gives it time before the next', 
   await harness.scheduler.stop();
 });
 
+it('trains at once when asked, and sooner where errors have grown', async () => {
+  const harness = new Harness();
+  harness.better = false;
+  harness.start();
+  await vi.advanceTimersByTimeAsync(2100);
+  expect(harness.seeds).toEqual([1]);
+  expect(harness.scheduler.wake('default', 'drift')).toBe(true);
+  await vi.advanceTimersByTimeAsync(1000);
+  // A quarter of the 20 seconds that would pass without it.
+  expect(harness.seeds).toEqual([1]);
+  await vi.advanceTimersByTimeAsync(4500);
+  expect(harness.seeds).toEqual([1]);
+  harness.scheduler.wake('default', 'drift');
+  await vi.advanceTimersByTimeAsync(10);
+  expect(harness.seeds).toEqual([1, 2]);
+  harness.scheduler.wake('default', 'asked');
+  await vi.advanceTimersByTimeAsync(10);
+  expect(harness.seeds).toEqual([1, 2, 3]);
+  // Asked in the middle of an attempt: once more after it.
+  harness.train.mockImplementationOnce((_, { seed }) => {
+    harness.seeds.push(seed);
+    harness.scheduler.wake('default', 'asked');
+    return Promise.resolve(result(0.4, false));
+  });
+  harness.scheduler.wake('default', 'asked');
+  await vi.advanceTimersByTimeAsync(10);
+  expect(harness.seeds).toEqual([1, 2, 3, 4, 5]);
+  expect(harness.scheduler.wake('elsewhere', 'asked')).toBe(false);
+  await harness.scheduler.stop();
+});
+
 it('replaces a champion at once where there is nothing to compare: another season, or a model from outside', async () => {
   const harness = new Harness();
   harness.train.mockImplementation((_, { seed }) =>

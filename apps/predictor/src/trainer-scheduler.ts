@@ -1,4 +1,4 @@
-/** Retrains each pipeline's model now and then from stored windows, in a worker thread, and makes the result its champion. The tick path never waits. */
+/** Retrains each pipeline's model now and then, when its errors have grown, or when asked, from stored windows in a worker thread. The tick path never waits. */
 import { errorMessage, RiverrunError } from '#domain/errors';
 import { modelLabel } from '#domain/model';
 import type { Logger } from '#domain/ports';
@@ -32,6 +32,8 @@ const FIRST_CHECK_MS = 2000;
 const EARLY_MS = 10_000;
 /** A timer may be that early. */
 const PUNCTUAL_MS = 100;
+/** Of the interval: what passes between trainings at least where errors have grown. */
+const DRIFT_SHARE = 1 / 4;
 /** Trainings left out for a challenger's sake. */
 const TRIAL_INTERVALS = 5;
 /** Nothing was tried: what is to be asked cannot answer at present. */
@@ -52,7 +54,12 @@ interface Entry {
   /** Attempts so far, as far as is known here. */
   attempts: number;
   timer: NodeJS.Timeout | undefined;
+  looking: boolean;
+  /** Why the next look need not wait: somebody asked, or a stream's errors have grown. */
+  woken: Wake | undefined;
 }
+
+export type Wake = 'asked' | 'drift';
 
 export class TrainerScheduler {
   private readonly entries = new Map<string, Entry>();
@@ -69,13 +76,35 @@ export class TrainerScheduler {
       return;
     }
     const status: TrainingStatus = { ...NONE, state: 'waiting', detail: 'collecting ticks' };
-    const entry: Entry = { source, plan: { ...plan, interval }, status, attempts: 0, timer: undefined };
+    const entry: Entry = {
+      source,
+      plan: { ...plan, interval },
+      status,
+      attempts: 0,
+      timer: undefined,
+      looking: false,
+      woken: undefined,
+    };
     this.entries.set(source.pipeline, entry);
     this.schedule(entry, FIRST_CHECK_MS);
   }
 
   status(pipeline: string): TrainingStatus {
     return this.entries.get(pipeline)?.status ?? this.off.get(pipeline) ?? NONE;
+  }
+
+  /** Trains at once, or after the attempt under way: whatever the last one's age where somebody `asked`, and not sooner than a quarter of the interval after it where errors
+   *  have grown. False where this pipeline is not trained here. */
+  wake(pipeline: string, why: Wake): boolean {
+    const entry = this.entries.get(pipeline);
+    if (entry === undefined || this.abort.signal.aborted) return false;
+    if (entry.woken !== 'asked') entry.woken = why;
+    // Whoever asked looks at the status from now on.
+    if (why === 'asked') this.tell(entry, 'training', 'about to begin');
+    if (entry.looking) return true;
+    clearTimeout(entry.timer);
+    this.schedule(entry, 0);
+    return true;
   }
 
   /** Ends a running attempt and waits for its end. */
@@ -97,23 +126,27 @@ export class TrainerScheduler {
     if (this.abort.signal.aborted) return;
     const started = performance.now();
     let wait: number;
+    const { woken } = entry;
+    entry.woken = undefined;
+    entry.looking = true;
     try {
-      wait = await this.tryTurn(entry, started);
+      wait = await this.tryTurn(entry, started, woken);
     } catch (error) {
       wait = this.failed(entry, error, started);
     }
-    if (!this.abort.signal.aborted) this.schedule(entry, wait);
+    entry.looking = false;
+    if (!this.abort.signal.aborted) this.schedule(entry, entry.woken === undefined ? wait : 0);
   }
 
   /** Resolves to the ms until the next look. */
-  private async tryTurn(entry: Entry, started: number): Promise<number> {
+  private async tryTurn(entry: Entry, started: number, woken: Wake | undefined): Promise<number> {
     const { source, plan } = entry;
     const served = await source.served();
     if (served?.pinned === true) {
       this.tell(entry, 'off', `${modelLabel(served)} is pinned`);
       return pace(plan, entry.attempts);
     }
-    const trial = await this.onTrial(entry);
+    const trial = woken === 'asked' ? undefined : await this.onTrial(entry);
     if (trial !== undefined) {
       this.tell(entry, 'idle', `${trial} runs beside the champion until it is known which is better`);
       return pace(plan, entry.attempts);
@@ -126,7 +159,8 @@ export class TrainerScheduler {
     entry.attempts = turn.turns;
     let counts = false;
     try {
-      const due = turn.sinceLastMs === undefined ? 0 : pace(plan, turn.turns) - turn.sinceLastMs;
+      const apart = woken === 'asked' ? 0 : pace(plan, turn.turns) * (woken === 'drift' ? DRIFT_SHARE : 1);
+      const due = turn.sinceLastMs === undefined ? 0 : apart - turn.sinceLastMs;
       if (due > PUNCTUAL_MS) {
         if (entry.status.state !== 'idle') this.tell(entry, 'idle', 'the last training is recent');
         return due;

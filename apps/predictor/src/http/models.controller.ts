@@ -6,7 +6,8 @@ import { modelLabel, type ModelManifest } from '#domain/model';
 import type { ModelRegistry } from '#domain/ports';
 import { checkFit } from '#pipeline/model-slot';
 import type { Services } from '../services.js';
-import { CONFIG, REGISTRY, SERVICES } from '../tokens.js';
+import { CONFIG, REGISTRY, SERVICES, TRAINER } from '../tokens.js';
+import type { TrainerScheduler, TrainingStatus } from '../trainer-scheduler.js';
 import { AdminGuard } from './admin.guard.js';
 
 /** By pipeline, or by its share: the challenger serves once `evidence` (1 at first) passes `threshold`. */
@@ -24,6 +25,7 @@ export class ModelsController {
     @Inject(REGISTRY) private readonly registry: ModelRegistry,
     @Inject(SERVICES) private readonly services: Services,
     @Inject(CONFIG) private readonly config: Config,
+    @Inject(TRAINER) private readonly trainer: TrainerScheduler,
   ) {}
 
   @Get()
@@ -32,6 +34,7 @@ export class ModelsController {
     models: Omit<ModelManifest, 'vocabulary'>[];
     serving: Record<string, string | null>;
     trials: Record<string, TrialJson>;
+    training: Record<string, TrainingStatus>;
     notices: string[];
   }> {
     const models = await this.registry.list();
@@ -48,6 +51,7 @@ export class ModelsController {
           return [[label, { challenger: modelLabel(challenger), evidence, threshold, compared }]];
         }),
       ),
+      training: Object.fromEntries(this.config.pipelines.map(({ name }) => [name, this.trainer.status(name)])),
       // A champion that cannot be served, while the one before it goes on.
       notices: this.services.all.flatMap(({ label, notice }) => (notice === undefined ? [] : [`${label}: ${notice}`])),
     };
@@ -59,6 +63,22 @@ export class ModelsController {
     if (service !== undefined) return service.pipeline.model?.label ?? null;
     const { champion } = await this.registry.aliases(pipeline);
     return champion === undefined ? null : modelLabel(champion);
+  }
+
+  @Post('train')
+  @HttpCode(202)
+  @UseGuards(AdminGuard)
+  @ApiBearerAuth()
+  @ApiOperation({
+    summary: 'Train now',
+    description: 'Admin. From the windows as they are; `training` of GET /models says how far it is.',
+  })
+  @ApiQuery({ name: 'pipeline', required: false })
+  train(@Query('pipeline') pipeline?: string): { pipeline: string; training: TrainingStatus } {
+    const { name } = this.pipelineOf(pipeline);
+    if (!this.trainer.wake(name, 'asked'))
+      throw new RiverrunError('UNAVAILABLE', `pipeline ${name}: ${this.trainer.status(name).detail}`);
+    return { pipeline: name, training: this.trainer.status(name) };
   }
 
   @Post(':name/activate')
