@@ -43,7 +43,6 @@ export class MemoryModelRegistry implements ModelRegistry {
     return Promise.resolve(this.champions.get(pipeline) ?? NO_ALIASES);
   }
 
-   
   async activate(
     pipeline: string,
     model: ModelReference,
