@@ -2,7 +2,7 @@
 import { RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelArtifact, type ModelReference } from '#domain/model';
 import type { Aliases, ModelArchive, ModelRegistry } from '#domain/ports';
-import type { ModelSource } from './pipeline-service.js';
+import type { ModelSource } from './model-source.js';
 
 const FRESH_MS = 500;
 /** Models kept: the champion, the one before, and one in between. */

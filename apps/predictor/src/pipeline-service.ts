@@ -1,23 +1,15 @@
 /** Runs one pipeline: the loop from log to outcomes, those who listen to outcomes, model swaps, recovery after an error. */
 import { RiverrunError, errorMessage } from '#domain/errors';
-import { modelLabel, type ModelArtifact, type ModelReference } from '#domain/model';
-import type { Logger, ModelRegistry, TickAppender, TickLog } from '#domain/ports';
+import { modelLabel, type ModelReference } from '#domain/model';
+import type { Logger, TickAppender, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
 import { isStoreGone, type Pipeline } from '#pipeline/pipeline';
 import type { CommittedBatch } from '#pipeline/process-batch';
+import type { ModelSource } from './model-source.js';
 import { Trials } from './trials.js';
 import { Submissions, type Answer } from './submissions.js';
 
 export type OutcomeListener = (batch: CommittedBatch, service: PipelineService) => void;
-
-/** Which model serves a pipeline, and its weights. */
-export type ModelSource = Pick<ModelRegistry, 'aliases'> & {
-  load(model: ModelReference): Promise<ModelArtifact>;
-  /** The registry has lost the champion that is served: it is put back, unless there is another by now. */
-  adopt?(pipeline: string, artifact: ModelArtifact): Promise<void>;
-  /** Absent where trials are not decided. */
-  activate?: ModelRegistry['activate'];
-};
 
 /** Most recoveries, as after a rebalance or a lost connection, succeed at once; what keeps failing is tried every second. */
 const RETRY_MS = { first: 50, most: 1000 };

@@ -3,7 +3,7 @@ import { errorMessage, RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelReference } from '#domain/model';
 import type { Logger } from '#domain/ports';
 import type { Pipeline, TrialView } from '#pipeline/pipeline';
-import type { ModelSource } from './pipeline-service.js';
+import type { ModelSource } from './model-source.js';
 
 /** Share of challengers that are no better and yet get to serve, at most. */
 export const ALPHA = 0.05;
