@@ -58,7 +58,7 @@ export interface PipelinePorts {
   readonly models?: ModelArchive;
 }
 
-/** Hidden floats a stream is reckoned with while no model says how many. */
+/** Hidden floats a stream is reckoned with at least: a model with more may come, and the memory around small ones is not free. */
 const TYPICAL_HIDDEN = 64;
 
 const sameShape = (one: Forecaster | undefined, other: Forecaster | undefined): boolean =>
@@ -110,7 +110,7 @@ export class PipelineCore {
   /** Streams that fit in memory under a forecaster of so many floats. */
   capacityFor(forecaster: Forecaster | undefined, hidden = TYPICAL_HIDDEN): number {
     const { hotStreams, hotBytes, maxBatch } = this.options;
-    const bytes = bytesPerStream(this.spec.inputs.length, forecaster) + 4 * hidden;
+    const bytes = bytesPerStream(this.spec.inputs.length, forecaster) + 4 * Math.max(hidden, TYPICAL_HIDDEN);
     return Math.min(hotStreams, Math.max(2 * maxBatch, Math.floor(hotBytes / bytes)));
   }
 
