@@ -1,8 +1,11 @@
-/** One measurement of the embedded pipeline in a process of its own: JSON bytes in to JSON bytes out over the durable store, GRU-32, raw.
- *  node dist/test/bench/pipeline-run.js STREAMS TICKS_PER_STREAM BATCH   prints one JSON document. */
+/** One measurement of the embedded pipeline in a process of its own: JSON bytes in to JSON bytes out over the durable store, GRU-32, raw; or with HORIZON as a
+ *  forecaster: baselines, mixture and intervals for so many steps, and a challenger beside it (GRU-32 too) unless CHALLENGER is 0.
+ *  node dist/test/bench/pipeline-run.js STREAMS TICKS_PER_STREAM BATCH [HORIZON [CHALLENGER]]   prints one JSON document. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ModelArtifact } from '#domain/model';
+import { FEATURES } from '#forecasting/forecast-plan';
 import { DEFAULT_PIPELINE } from '#domain/pipeline-spec';
 import type { RecordBatch } from '#domain/record-batch';
 import { FileStateStore } from '#adapters/files/file-state-store';
@@ -11,9 +14,17 @@ import { Pipeline } from '#pipeline/pipeline';
 import { createNetwork } from '#rnn/network';
 import { gruSpec, modelOf } from '../support/models.js';
 
-const [streams, ticks, batchSize] = process.argv.slice(2).map(Number);
+const [streams, ticks, batchSize, horizon = 0, beside = 1] = process.argv.slice(2).map(Number);
 const FIRST_TS = 1_700_000_000_000;
-const model = modelOf(gruSpec(32), 1);
+
+function modelFor(seed: number): ModelArtifact {
+  const raw = gruSpec(32);
+  if (horizon === 0) return modelOf(raw, seed);
+  const readOut = { type: 'dense', units: horizon, activation: 'linear', useBias: true } as const;
+  const forecast = { horizon, season: 0, timeZone: 'UTC' };
+  return modelOf({ inputSize: FEATURES, layers: [raw.layers[0], readOut] }, seed, { scaler: 'standard', forecast });
+}
+const model = modelFor(1);
 
 /** The batch of ticks [from, from + count) of a run in which every stream ticks once a round, in an order that hops through the streams. */
 function batchOf(from: number, count: number): RecordBatch {
@@ -61,15 +72,17 @@ const folder = mkdtempSync(join(tmpdir(), 'riverrun-bench-'));
 const log = new FileTickLog(join(folder, 'log'), { retainBytes: 1 << 28 });
 const states = new FileStateStore(join(folder, 'states'), { windowSegments: 32 });
 const pipeline = await Pipeline.open(
-  DEFAULT_PIPELINE,
+  { ...DEFAULT_PIPELINE, horizon: Math.max(1, horizon) },
   { log, states, windows: states },
   () => Promise.reject(new Error('no such model')),
   {
     hotStreams: Math.max(1 << 16, 2 ** Math.ceil(Math.log2(streams * 1.01))),
+    hotBytes: 2 ** 36,
     maxBatch: batchSize,
   },
 );
 await pipeline.swapModel(model);
+if (horizon > 0 && beside === 1) await pipeline.challenge(modelFor(2));
 
 const total = streams * ticks;
 const stages: Record<string, number> = {};
@@ -105,6 +118,7 @@ const fifth = Math.max(1, Math.floor(laps.length / 5));
 process.stdout.write(
   JSON.stringify({
     streams,
+    horizon,
     ticks: total,
     batchSize,
     ticksPerSecond: Math.round((total / wall) * 1000),

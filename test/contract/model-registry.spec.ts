@@ -97,8 +97,8 @@ describe.each(REGISTRIES)('model registry: $name', ({ create, missing }) => {
     const registry = made.value;
     for (let i = 0; i < 3; i++) await registry.publish(draft(), weights);
     const model = (version: number): { name: string; version: number } => ({ name: 'tide', version });
-    expect(await registry.aliases('default')).toEqual({ champion: undefined, previous: undefined });
-    expect(await registry.activate('default', model(1), null)).toEqual({ champion: model(1), previous: undefined });
+    expect(await registry.aliases('default')).toEqual({});
+    expect(await registry.activate('default', model(1), null)).toEqual({ champion: model(1) });
     await expect(registry.activate('default', model(2), null)).rejects.toMatchObject({ code: 'ALIAS_CHANGED' });
     await expect(registry.activate('default', model(3), model(2))).rejects.toMatchObject({ code: 'ALIAS_CHANGED' });
     expect(await registry.activate('default', model(2), model(1))).toEqual({ champion: model(2), previous: model(1) });
@@ -106,8 +106,31 @@ describe.each(REGISTRIES)('model registry: $name', ({ create, missing }) => {
     await registry.activate('__proto__', model(3));
     const again = await made.restart();
     expect(await again.aliases('default')).toEqual({ champion: model(2), previous: model(1) });
-    expect(await again.aliases('__proto__')).toEqual({ champion: model(3), previous: undefined });
-    expect(await again.aliases('constructor')).toEqual({ champion: undefined, previous: undefined });
+    expect(await again.aliases('__proto__')).toEqual({ champion: model(3) });
+    expect(await again.aliases('constructor')).toEqual({});
+  });
+
+  it('puts a challenger beside the champion it knows of, until another one serves', async () => {
+    const made = await subject();
+    let registry = made.value;
+    for (let i = 0; i < 3; i++) await registry.publish(draft(), weights);
+    const model = (version: number): { name: string; version: number } => ({ name: 'tide', version });
+    await expect(registry.challenge('default', model(2), model(1))).rejects.toMatchObject({ code: 'ALIAS_CHANGED' });
+    await registry.activate('default', model(1));
+    await expect(registry.challenge('default', model(4), model(1))).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
+    await expect(registry.challenge('default', model(3), model(2))).rejects.toMatchObject({ code: 'ALIAS_CHANGED' });
+    const beside = { champion: model(1), challenger: model(2) };
+    expect(await registry.challenge('default', model(2), model(1))).toEqual(beside);
+    registry = await made.restart();
+    expect(await registry.aliases('default')).toEqual(beside);
+    // Serving what serves already changes nothing.
+    expect(await registry.activate('default', model(1))).toEqual(beside);
+    expect(await registry.challenge('default', null, model(1))).toEqual({ champion: model(1) });
+    await registry.challenge('default', model(2), model(1));
+    const swapped = { champion: model(2), previous: model(1), challenger: model(1) };
+    expect(await registry.activate('default', model(2), model(1), true)).toEqual(swapped);
+    expect(await registry.activate('default', model(3))).toEqual({ champion: model(3), previous: model(2) });
+    expect(await (await made.restart()).aliases('default')).toEqual({ champion: model(3), previous: model(2) });
   });
 
   it('lets one of many win', async () => {

@@ -20,6 +20,7 @@ const COMMANDS = [
   'model activate',
   'model promote',
   'model rollback',
+  'train',
   'trace',
   'state',
   'state ls',

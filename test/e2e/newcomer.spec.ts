@@ -79,7 +79,7 @@ describe.skipIf(chromium.reason !== undefined && process.env.REQUIRE_SERVERS !==
     // The streams' own words on how the model does, once it has been scored.
     await expect
       .poll(() => text('body'), { timeout: 30_000 })
-      .toMatch(/(better|worse) than persistence|same as persistence/);
+      .toMatch(/(better|worse) than the best baseline|same as the best baseline/);
     expect((await s.get('/models')).json).toMatchObject({
       serving: { default: expect.stringMatching(/^default@\d+$/) as string },
     });

@@ -4,6 +4,7 @@ import { modelLabel } from '#domain/model';
 import { connectRedis } from '#adapters/redis/redis-client';
 import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
 import { createTopic } from '../support/kafka-clients.js';
+import { FEATURES } from '#forecasting/forecast-plan';
 import { gruSpec, randomWeights } from '../support/models.js';
 import { Service } from '../support/service.js';
 import { waitUntil } from '../support/servers/programs.js';
@@ -16,6 +17,8 @@ export const QUICK_SESSIONS = { 'group.min.session.timeout.ms': 1_000 };
 export const SESSION_MS = 2_000;
 
 export interface FleetOptions {
+  /** Models forecast: baselines, intervals, a challenger beside the champion. */
+  readonly forecasts?: boolean;
   readonly brokers: readonly string[];
   readonly redisUrl: string;
   readonly traffic?: TrafficOptions;
@@ -56,23 +59,26 @@ export class Fleet {
     const client = await connectRedis({ url: this.options.redisUrl });
     try {
       const registry = new RedisModelRegistry(client, { app: this.app });
-      const network = gruSpec(16);
+      const network = { ...gruSpec(16), inputSize: this.options.forecasts === true ? FEATURES : 1 };
+      // Every third has another season: streams make their plans anew from their windows.
+      const forecast = { horizon: 1, season: seed % 3 === 0 ? 7 : 0, timeZone: 'UTC' };
+      const raw = { scaler: 'none', origin: 'imported', pinned: true } as const;
+      const trained = { scaler: 'standard', origin: 'trained', pinned: false, forecast } as const;
       const manifest = await registry.publish(
         {
           name: 'gru',
           network,
-          scaler: 'none',
           target: 'value',
           warmUp: 0,
-          origin: 'imported',
-          pinned: true,
           createdAt: '2026-01-01T00:00:00Z',
+          ...(this.options.forecasts === true ? trained : raw),
         },
         randomWeights(network, seed),
       );
       const label = modelLabel(manifest);
       this.models.set(label, await registry.load(manifest));
-      await registry.activate('default', manifest);
+      // The one before goes on beside it where the two can be compared.
+      await registry.activate('default', manifest, undefined, true);
       return label;
     } finally {
       await client.close();

@@ -74,3 +74,40 @@ await describeWithServers(['own-kafka', 'own-redis'], 'models swapped under traf
     for (const partition of ALL) expect(new Set(fleet.audit.labelsOf(partition)).size).toBe(seed);
   });
 });
+
+await describeWithServers(['own-kafka', 'own-redis'], 'models that forecast, swapped under traffic', () => {
+  let kafka: OwnKafka;
+  let redis: OwnRedis;
+  let fleet: Fleet;
+  let instances: Instance[] = [];
+  let seed = 1;
+
+  beforeAll(async () => {
+    [kafka, redis] = await Promise.all([startKafka({ config: QUICK_SESSIONS }), startRedis()]);
+    fleet = await Fleet.create({ brokers: kafka.brokers, redisUrl: redis.url, forecasts: true });
+    instances = await Promise.all([fleet.start(), fleet.start()]);
+    await fleet.traffic.start();
+    await Promise.all(instances.map((instance) => instance.ready()));
+    await fleet.audit.check('at first');
+  }, 120_000);
+  afterAll(async () => {
+    await fleet?.end();
+    await Promise.all([kafka?.stop(), redis?.stop()]);
+  }, 60_000);
+
+  it('with challengers beside them, and kills around the swap', { timeout: rounds(4, 20) * 40_000 }, async () => {
+    for (let round = 0; round < rounds(4, 20); round++) {
+      const label = await fleet.activate(++seed);
+      await pause(300 + 250 * (round % 4));
+      await instances.shift()!.kill('SIGKILL');
+      instances.push(await fleet.start());
+      await waitUntil(
+        `${label} serves everywhere`,
+        () => ALL.every((p) => fleet.audit.labelOfLast(p) === label),
+        20_000,
+      );
+      await fleet.audit.check(`swap ${round}`);
+    }
+    await fleet.finish('swaps of models that forecast');
+  });
+});

@@ -7,6 +7,7 @@ import type { ModelManifest } from '#domain/model';
 import { connectToRedis, forget } from '../support/redis-server.js';
 import { createTopic, kafkaClient, readCommitted, type ReadRecord } from '../support/kafka-clients.js';
 import { describeWithServers, kafkaBrokers, redisUrl, uniqueName } from '../support/servers/use.js';
+import { runCli } from '../support/run-cli.js';
 import { Service } from '../support/service.js';
 
 const PARTITIONS = 4;
@@ -112,13 +113,14 @@ await describeWithServers(['kafka', 'redis'], 'trainers', () => {
       { timeout: 120_000, interval: 500 },
     );
     const labels = (records: readonly ReadRecord[]): boolean =>
-      new Set(records.filter((r) => predictionOf(r).source === 'model').map((r) => r.partition)).size === PARTITIONS;
+      new Set(records.filter((r) => predictionOf(r).model !== null).map((r) => r.partition)).size === PARTITIONS;
     await readCommitted(brokers, env.RIVERRUN_PREDICTIONS_TOPIC, { until: labels, timeout: 60_000 });
-    // A second model, so that there is a switch from one to another.
+    // A second model: it runs beside the first in all partitions.
     await vi.waitFor(
       async () => {
         const done = (await Promise.all(trainers.map(attempts))).flatMap((counts) => Object.values(counts));
-        expect(done.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(3);
+        expect(done.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(2);
+        expect(Object.keys((await predictors[0].get('/models')).json.trials as object).length).toBeGreaterThan(0);
       },
       { timeout: 120_000, interval: 500 },
     );
@@ -126,6 +128,9 @@ await describeWithServers(['kafka', 'redis'], 'trainers', () => {
     const { json } = await predictors[0].get('/models');
     const models = json.models as ModelManifest[];
     const newest = models.at(-1)!;
+    // So that there is a switch from one to another.
+    const activated = await runCli(['model', 'activate', `default@${newest.version}`], { env });
+    expect(activated.code).toBe(0);
     await vi.waitFor(
       async () => {
         for (const predictor of predictors) expect(await served(predictor)).toBe(`default@${newest.version}`);

@@ -15,6 +15,12 @@ export async function postTicks(
   return (await answer(base, '/ticks', { method: 'POST', body, headers: { 'content-type': type } })).text();
 }
 
+/** `token`: where the service asks for one. */
+export async function postAdmin<T>(base: string, path: string, token: string | undefined): Promise<T> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return (await answer(base, path, { method: 'POST', headers })).json() as Promise<T>;
+}
+
 async function answer(base: string, path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {

@@ -1,7 +1,7 @@
 /** The model that predicts, how it did on data it had not seen, and the training of its successor. */
 import { byId, setAttribute, setHidden, setText } from './dom.js';
 import { count, duration, number } from './format.js';
-import type { Frame, ModelInfo, TrainingInfo, Validation } from './protocol.js';
+import type { Frame, ModelInfo, TrainingInfo, TrialInfo, Validation } from './protocol.js';
 import { BEST, compare } from './verdict.js';
 
 const STATE: Readonly<Record<TrainingInfo['state'], string>> = {
@@ -16,6 +16,7 @@ export class ModelPanel {
   private readonly label = byId('model-label');
   private readonly facts = byId('model-facts');
   private readonly age = byId('model-age');
+  private readonly trial = byId('model-trial');
   private readonly verdict = byId('validation-verdict');
   private readonly facts2 = byId('validation-facts');
   private readonly bars = byId('validation-bars');
@@ -31,8 +32,10 @@ export class ModelPanel {
   private readonly problem = byId('problem');
   private readonly problemText = byId('problem-text');
 
-  take({ model, training, problem, now }: Frame): void {
+  take({ model, trial, training, problem, now }: Frame): void {
     this.takeModel(model, now);
+    setHidden(this.trial, trial === null || trial === undefined);
+    if (trial) setText(this.trial, trialText(trial));
     this.takeValidation(model?.validation ?? null, model !== null);
     this.takeTraining(training, now);
     setText(this.problemText, problem ?? '');
@@ -85,6 +88,12 @@ export class ModelPanel {
     setText(this.detail, detail);
     setText(this.next, state === 'training' || state === 'off' || nextAt === null ? '' : nextTraining(nextAt - now));
   }
+}
+
+/** On a logarithmic scale, on which evidence grows evenly. */
+function trialText({ label, evidence, threshold, compared }: TrialInfo): string {
+  const share = Math.min(Math.max(Math.log(evidence) / Math.log(threshold), 0), 1);
+  return `${label} runs beside it: ${Math.round(100 * share)} % of the evidence it takes to serve, after ${count(compared)} comparisons`;
 }
 
 const nextTraining = (ms: number): string => (ms < 1000 ? 'next training now' : `next training in ${duration(ms)}`);

@@ -22,6 +22,15 @@ export interface ModelInfo {
   readonly validation: Validation | null;
 }
 
+/** The challenger takes over once `evidence`, 1 at first, passes `threshold`. */
+export interface TrialInfo {
+  readonly label: string;
+  readonly evidence: number;
+  readonly threshold: number;
+  /** Moments at which both could be compared. */
+  readonly compared: number;
+}
+
 export interface TrainingInfo {
   readonly state: 'waiting' | 'training' | 'idle' | 'off' | 'failed';
   readonly progress: number;
@@ -64,6 +73,7 @@ export interface Frame {
   readonly level?: number;
   readonly problem: string | null;
   readonly model: ModelInfo | null;
+  readonly trial?: TrialInfo | null;
   readonly training: TrainingInfo;
   readonly streams: readonly StreamFrame[];
 }

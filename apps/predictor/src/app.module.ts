@@ -12,7 +12,8 @@ import { StreamsController } from './http/streams.controller.js';
 import { TicksController } from './http/ticks.controller.js';
 import type { LiveFeed } from './live-feed.js';
 import type { Services } from './services.js';
-import { CONFIG, HEALTH, LIVE_FEED, PROMETHEUS, REGISTRY, SERVICES } from './tokens.js';
+import { CONFIG, HEALTH, LIVE_FEED, PROMETHEUS, REGISTRY, SERVICES, TRAINER } from './tokens.js';
+import type { TrainerScheduler } from './trainer-scheduler.js';
 
 export interface AppParts {
   readonly config: Config;
@@ -21,6 +22,7 @@ export interface AppParts {
   readonly feed: LiveFeed;
   readonly health: Health;
   readonly prometheus: Registry;
+  readonly trainer: TrainerScheduler;
 }
 
 const OPERATIONS = [ModelsController, OperationsController];
@@ -41,6 +43,7 @@ export class AppModule {
         { provide: LIVE_FEED, useValue: parts.feed },
         { provide: HEALTH, useValue: parts.health },
         { provide: PROMETHEUS, useValue: parts.prometheus },
+        { provide: TRAINER, useValue: parts.trainer },
       ],
     };
   }

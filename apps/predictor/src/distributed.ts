@@ -57,7 +57,8 @@ export class Distributed implements Running {
     load: (model) => this.connected().load(model),
     list: () => this.connected().list(),
     aliases: (pipeline) => this.connected().aliases(pipeline),
-    activate: (pipeline, model, expected) => this.connected().activate(pipeline, model, expected),
+    activate: (...change) => this.connected().activate(...change),
+    challenge: (...change) => this.connected().challenge(...change),
   };
 
   get training(): Running['training'] {
@@ -195,7 +196,7 @@ export class Distributed implements Running {
     );
     const close = (): Promise<void> => states.close();
     const label = `${spec.name} ${topic}/${partition}`;
-    const service = new PipelineService(pipeline, log, cache, logger, close, undefined, label);
+    const service = new PipelineService(pipeline, log, cache, logger, close, undefined, label, partitions);
     this.services.add(service);
     this.observer.added(service, { topic, partition, lag: () => log.lag });
     service.start(false);

@@ -11,7 +11,8 @@ import { Pipeline } from '#pipeline/pipeline';
 import { DemoSources } from './demo-sources.js';
 import type { DeadLetterView } from './health.js';
 import type { StreamTitle } from './live-feed.js';
-import { PipelineService, type ModelSource } from './pipeline-service.js';
+import type { ModelSource } from './model-source.js';
+import { PipelineService } from './pipeline-service.js';
 import type { Running, ServiceObserver } from './running.js';
 import { Services } from './services.js';
 import { standInFrom } from './stand-in.js';
@@ -23,6 +24,7 @@ export async function openEmbedded(config: Config, logger: Logger, observer: Ser
   const models: ModelSource = {
     aliases: (pipeline) => registry.aliases(pipeline),
     load: (model) => registry.load(model),
+    activate: (...change) => registry.activate(...change),
     standIn: standInFrom(registry, config.defaultModel, logger),
   };
   const logs = new Map<string, FileTickLog>();

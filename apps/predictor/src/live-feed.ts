@@ -146,6 +146,7 @@ export class LiveFeed {
               swaps: service.swaps,
               validation: manifest.training?.validation ?? null,
             },
+      trial: trialOf(service),
       training: this.training(service?.name ?? this.pipeline),
       streams: [...this.shown].map(([id, shown]) => ({
         id,
@@ -161,6 +162,13 @@ export class LiveFeed {
       })),
     });
   }
+}
+
+function trialOf(service: PipelineService | undefined): object | null {
+  const view = service?.trials.view;
+  if (service === undefined || view === undefined) return null;
+  const { challenger, evidence, compared } = view;
+  return { label: modelLabel(challenger), evidence, threshold: service.trials.threshold, compared };
 }
 
 function nextOf(view: StreamView | undefined): object | null {

@@ -78,12 +78,21 @@ async function main(): Promise<void> {
     (limit) => running.deadLetters(limit),
     () => running.problems(),
   );
-  const app = await createServer({ config, services, registry, feed, health, prometheus }, version, logger);
+  const app = await createServer(
+    { config, services, registry, feed, health, prometheus, trainer: scheduler },
+    version,
+    logger,
+  );
   const url = await listen(app, config.port, config.host);
 
   await running.start();
+  const drifts = new Map<string, number>();
   const follow = setInterval(() => {
     for (const service of services.all) if (service.problem === undefined) void service.followChampion();
+    for (const { label, name, pipeline } of services.all) {
+      if (pipeline.tally.drifts > (drifts.get(label) ?? 0)) scheduler.wake(name, 'drift');
+      drifts.set(label, pipeline.tally.drifts);
+    }
   }, FOLLOW_REGISTRY_MS);
   logger.info(`riverrun ${version} is at ${url}`, {
     kernel: selectImplementation(),

@@ -2,7 +2,7 @@
 import { RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelArtifact, type ModelReference } from '#domain/model';
 import type { Aliases, ModelArchive, ModelRegistry } from '#domain/ports';
-import type { ModelSource } from './pipeline-service.js';
+import type { ModelSource } from './model-source.js';
 import type { StandIn } from './stand-in.js';
 
 const FRESH_MS = 500;
@@ -60,6 +60,11 @@ export class ModelCache implements ModelSource, ModelArchive {
   restore(artifact: ModelArtifact): Promise<void> {
     this.artifacts.set(modelLabel(artifact.manifest), Promise.resolve(artifact));
     return this.registry.restore(artifact);
+  }
+
+  async activate(...change: Parameters<ModelRegistry['activate']>): Promise<Aliases> {
+    this.asked.delete(change[0]);
+    return this.registry.activate(...change);
   }
 
   async adopt(pipeline: string, artifact: ModelArtifact): Promise<void> {

@@ -1,6 +1,7 @@
 /** Turns what a pipeline does into metrics, once a batch. */
+import type { ModelManifest } from '#domain/model';
 import type { Clock } from '#domain/ports';
-import type { Metrics } from '#telemetry/metrics';
+import type { Metrics, ModelInUse } from '#telemetry/metrics';
 import type { PipelineService } from './pipeline-service.js';
 
 export function observeService(
@@ -13,7 +14,7 @@ export function observeService(
   let loads = { ...pipeline.loads };
   let tally = { ...pipeline.tally };
   let swaps = service.swaps;
-  let model: string | undefined;
+  let models = '';
   service.onRecovered = (seconds) => metrics.recovered(seconds);
   service.onSave = (seconds) => metrics.stage('save', seconds);
   service.onOutcomes(({ outcomes, stages }) => {
@@ -26,10 +27,17 @@ export function observeService(
     metrics.forecasts(tally, pipeline.tally, pipeline.spec.level);
     tally = { ...pipeline.tally };
     for (; swaps < service.swaps; swaps++) metrics.modelSwapped();
-    if (pipeline.model !== undefined && pipeline.model.label !== model) {
-      const { name, version } = pipeline.model.manifest;
-      metrics.modelsInUse(service.label, [{ name, version, role: 'champion' }]);
-      model = pipeline.model.label;
-    }
+    const inUse = modelsInUse(service);
+    const now = inUse.map(({ name, version, role }) => `${role} ${name}@${version}`).join();
+    if (now !== models) metrics.modelsInUse(service.label, inUse);
+    models = now;
   });
+}
+
+function modelsInUse({ pipeline: { model, trial } }: PipelineService): ModelInUse[] {
+  const of = ({ name, version }: ModelManifest, role: string): ModelInUse => ({ name, version, role });
+  return [
+    ...(model === undefined ? [] : [of(model.manifest, 'champion')]),
+    ...(trial === undefined ? [] : [of(trial.challenger, 'challenger')]),
+  ];
 }

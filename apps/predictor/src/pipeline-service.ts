@@ -1,24 +1,16 @@
 /** Runs one pipeline: the loop from log to outcomes, those who listen to outcomes, model swaps, recovery after an error. */
 import { isDefaultModel } from '#default-model/default-model';
 import { RiverrunError, errorMessage } from '#domain/errors';
-import { modelLabel, type ModelArtifact, type ModelReference } from '#domain/model';
-import type { Logger, ModelRegistry, TickAppender, TickLog } from '#domain/ports';
+import { modelLabel, type ModelArtifact } from '#domain/model';
+import type { Logger, TickAppender, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
 import { isStoreGone, type Pipeline } from '#pipeline/pipeline';
 import type { CommittedBatch } from '#pipeline/process-batch';
-import type { StandIn } from './stand-in.js';
+import type { ModelSource } from './model-source.js';
+import { Trials } from './trials.js';
 import { Submissions, type Answer } from './submissions.js';
 
 export type OutcomeListener = (batch: CommittedBatch, service: PipelineService) => void;
-
-/** Which model serves a pipeline, and its weights. */
-export type ModelSource = Pick<ModelRegistry, 'aliases'> & {
-  load(model: ModelReference): Promise<ModelArtifact>;
-  /** The registry has lost the champion that is served: it is put back, unless there is another by now. */
-  adopt?(pipeline: string, artifact: ModelArtifact): Promise<void>;
-  /** What serves a pipeline that has no champion. */
-  readonly standIn?: StandIn;
-};
 
 /** Most recoveries, as after a rebalance or a lost connection, succeed at once; what keeps failing is tried every second. */
 const RETRY_MS = { first: 50, most: 1000 };
@@ -43,6 +35,7 @@ export class PipelineService {
   private unservable: string | undefined;
   private championless = false;
   swaps = 0;
+  readonly trials: Trials;
   /** Told how long each recovery took. */
   onRecovered: ((seconds: number) => void) | undefined;
   /** Told how long each batch's save took (0: none was due). */
@@ -58,7 +51,10 @@ export class PipelineService {
     readonly appender?: TickAppender,
     /** Which share of the pipeline's topics this is, for people. */
     readonly label: string = pipeline.spec.name,
+    /** How many such shares there are. */
+    partitions = 1,
   ) {
+    this.trials = new Trials({ pipeline, models, logger, partitions });
     this.submissions = appender === undefined ? undefined : new Submissions(appender);
   }
 
@@ -130,7 +126,7 @@ export class PipelineService {
 
   /** Makes the pipeline serve what the registry says is its champion. */
   async followRegistry(): Promise<void> {
-    const { champion } = await this.models.aliases(this.name);
+    const { champion, challenger } = await this.models.aliases(this.name);
     const slot = this.pipeline.model;
     const served = slot?.manifest;
     this.championless = champion === undefined;
@@ -139,14 +135,16 @@ export class PipelineService {
       else if (!isDefaultModel(slot.manifest)) await this.models.adopt?.(this.name, slot);
       return;
     }
-    if (served !== undefined && champion.name === served.name && champion.version === served.version) return;
-    await this.serve(await this.models.load(champion));
+    if (served === undefined || champion.name !== served.name || champion.version !== served.version)
+      await this.serve(await this.models.load(champion));
+    await this.trials.follow(challenger);
   }
 
   /** The same; a champion that cannot be served must not keep the service from serving what it served before. */
   async followChampion(): Promise<void> {
     try {
       await this.followRegistry();
+      if (await this.trials.decide()) await this.followRegistry();
       this.unservable = undefined;
     } catch (error) {
       this.cannotServe(error);

@@ -156,10 +156,10 @@ it('is what a first trained model is held against, and not what it goes on from'
   const plan = { interval: 1, cell: 'gru', hidden: 8, season: 0, ...{ horizon, timeZone, level } } as const;
   const windows = await source.windows({ streams: 1, minRows: 48 }, new AbortController().signal);
   const attempt = { windows, seed: 1, signal: new AbortController().signal, onProgress: quiet };
-  const { activated } = await trainChallenger(parts, source, plan, attempt);
+  const { published, serves } = await trainChallenger(parts, source, plan, attempt);
   expect(requests[0].champion).toBeUndefined();
   expect(requests[0].standIn?.weights).toEqual((await loadDefaultModel()).weights);
-  expect(activated).toBe('default@1');
+  expect({ published, serves }).toEqual({ published: 'default@1', serves: true });
   expect(test.pipeline.model?.label).toBe('default@1');
   expect(await registry.aliases('default')).toMatchObject({ champion: { name: 'default' }, previous: undefined });
 });

@@ -4,8 +4,7 @@ import { DEFAULT_MODEL, loadDefaultModel, suitsDefaultModel } from '#default-mod
 import { RiverrunError } from '#domain/errors';
 import type { ModelArtifact } from '#domain/model';
 import type { PipelineSpec } from '#domain/pipeline-spec';
-import type { Logger } from '#domain/ports';
-import type { RestorableRegistry } from './model-cache.js';
+import type { Logger, ModelRegistry } from '#domain/ports';
 
 /** undefined where such a pipeline begins with the baselines. */
 export type StandIn = (spec: PipelineSpec) => Promise<ModelArtifact | undefined>;
@@ -14,7 +13,7 @@ export type StandIn = (spec: PipelineSpec) => Promise<ModelArtifact | undefined>
 const DAMAGED = new Set(['MODEL_CORRUPT', 'MODEL_INVALID', 'MODEL_NOT_FOUND']);
 
 export function standInFrom(
-  registry: Pick<RestorableRegistry, 'restore' | 'load'>,
+  registry: Pick<ModelRegistry, 'load'> & { restore(artifact: ModelArtifact): Promise<void> },
   on: boolean,
   logger: Pick<Logger, 'warn'>,
 ): StandIn {

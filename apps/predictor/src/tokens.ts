@@ -5,4 +5,5 @@ export const REGISTRY = Symbol('model registry');
 export const LIVE_FEED = Symbol('live feed');
 export const PROMETHEUS = Symbol('prometheus registry');
 export const HEALTH = Symbol('health');
+export const TRAINER = Symbol('trainer');
 export const LOGGER = Symbol('logger');

@@ -1,5 +1,11 @@
-/** One training attempt from windows to champion: trains in a worker, judges, publishes, activates by compare-and-set. */
-import { modelLabel, type ModelArtifact, type TrainingRecord } from '#domain/model';
+/** One training attempt: trains in a worker, judges, publishes, and puts the result beside the champion, or in its place where there is nothing to compare. */
+import {
+  modelLabel,
+  type ForecastSpec,
+  type ModelArtifact,
+  type ModelManifest,
+  type TrainingRecord,
+} from '#domain/model';
 import type { Clock, ModelRegistry } from '#domain/ports';
 import { forecastFeatures } from '#forecasting/other-inputs';
 import { draftOf } from '#training/draft';
@@ -35,8 +41,9 @@ export interface Attempt {
 }
 
 export interface Verdict {
-  /** The new champion's label; undefined if it was not worth it. */
-  readonly activated: string | undefined;
+  /** The new model's label; undefined if it was not worth it. It serves at once, or runs beside the champion until it is known to be better. */
+  readonly published: string | undefined;
+  readonly serves: boolean;
   readonly record: TrainingRecord;
   readonly stopped: TrainResult['stopped'];
 }
@@ -60,16 +67,22 @@ export async function trainChallenger(
   };
   const result = await train(WORKER, request, { signal, onProgress });
   const { record, stopped } = result;
-  if (!result.improved) return { activated: undefined, record, stopped };
+  if (!result.improved) return { published: undefined, serves: false, record, stopped };
   // Nothing of an attempt that is no longer ours.
   signal.throwIfAborted();
   const draft = draftOf(result, modelNameOf(source.pipeline), source.inputs, clock.now());
   const model = await registry.publish(draft, result.weights);
   const expected = served === undefined ? null : { name: served.name, version: served.version };
-  await registry.activate(source.pipeline, model, expected);
+  const beside = served !== undefined && canCompare(served, result.forecast);
+  if (beside) await registry.challenge(source.pipeline, model, served);
+  else await registry.activate(source.pipeline, model, expected);
   await source.follow?.();
-  return { activated: modelLabel(model), record, stopped };
+  return { published: modelLabel(model), serves: !beside, record, stopped };
 }
+
+/** Whether both correct the same plan. The first model of a plan replaces what knows nothing of it. */
+const canCompare = ({ forecast }: ModelManifest, plan: ForecastSpec): boolean =>
+  forecast?.horizon === plan.horizon && forecast.season === plan.season && forecast.timeZone === plan.timeZone;
 
 /** Models are called as their pipeline, as far as their names allow: they are folder names, and small. */
 export const modelNameOf = (pipeline: string): string => pipeline.toLowerCase().replace(/^[^a-z0-9]+/, '') || 'model';

@@ -43,8 +43,9 @@ class Harness {
   readonly seeds: number[] = [];
   readonly train = vi.fn<SchedulerParts['train']>((_, { seed }) => {
     this.seeds.push(seed);
-    return Promise.resolve(result(0.4));
+    return Promise.resolve(result(0.4, this.better));
   });
+  better = true;
   rows = 500;
   scheduler!: TrainerScheduler;
 
@@ -98,7 +99,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('waits for rows, trains, activates, and goes on ever more slowly up to the plan', async () => {
+it('waits for rows, trains, activates, and goes on ever more slowly up to the plan while nothing comes of it', async () => {
   const harness = new Harness();
   harness.rows = 100;
   harness.start();
@@ -108,10 +109,69 @@ it('waits for rows, trains, activates, and goes on ever more slowly up to the pl
   await vi.advanceTimersByTimeAsync(2000);
   expect(harness.outcomes).toEqual(['activated']);
   expect(await harness.champion()).toBe('default@1');
+  harness.better = false;
   // 20 and 40 seconds, then a minute each.
   await vi.advanceTimersByTimeAsync(20_000 + 40_000 + 60_000 + 60_000 + 1000);
   expect(harness.seeds).toEqual([1, 2, 3, 4, 5]);
-  expect(await harness.champion()).toBe('default@5');
+  expect(await harness.champion()).toBe('default@1');
+  await harness.scheduler.stop();
+});
+
+it('puts a later model beside the champion, and gives it time before the next', async () => {
+  const harness = new Harness().start();
+  await vi.advanceTimersByTimeAsync(2100 + 20_000);
+  expect(harness.outcomes).toEqual(['activated', 'challenging']);
+  const challenger = async (): Promise<string> => modelLabel((await harness.registry.aliases('default')).challenger!);
+  expect([await harness.champion(), await challenger()]).toEqual(['default@1', 'default@2']);
+  await vi.advanceTimersByTimeAsync(180_000);
+  expect(harness.status).toBe('idle: default@2 runs beside the champion until it is known which is better');
+  expect(harness.seeds).toEqual([1, 2]);
+  await vi.advanceTimersByTimeAsync(40_000);
+  expect(harness.seeds).toEqual([1, 2, 3]);
+  expect([await harness.champion(), await challenger()]).toEqual(['default@1', 'default@3']);
+  await harness.scheduler.stop();
+});
+
+it('trains at once when asked, and sooner where errors have grown', async () => {
+  const harness = new Harness();
+  harness.better = false;
+  harness.start();
+  await vi.advanceTimersByTimeAsync(2100);
+  expect(harness.seeds).toEqual([1]);
+  expect(harness.scheduler.wake('default', 'drift')).toBe(true);
+  await vi.advanceTimersByTimeAsync(1000);
+  // A quarter of the 20 seconds that would pass without it.
+  expect(harness.seeds).toEqual([1]);
+  await vi.advanceTimersByTimeAsync(4500);
+  expect(harness.seeds).toEqual([1]);
+  harness.scheduler.wake('default', 'drift');
+  await vi.advanceTimersByTimeAsync(10);
+  expect(harness.seeds).toEqual([1, 2]);
+  harness.scheduler.wake('default', 'asked');
+  await vi.advanceTimersByTimeAsync(10);
+  expect(harness.seeds).toEqual([1, 2, 3]);
+  // Asked in the middle of an attempt: once more after it.
+  harness.train.mockImplementationOnce((_, { seed }) => {
+    harness.seeds.push(seed);
+    harness.scheduler.wake('default', 'asked');
+    return Promise.resolve(result(0.4, false));
+  });
+  harness.scheduler.wake('default', 'asked');
+  await vi.advanceTimersByTimeAsync(10);
+  expect(harness.seeds).toEqual([1, 2, 3, 4, 5]);
+  expect(harness.scheduler.wake('elsewhere', 'asked')).toBe(false);
+  await harness.scheduler.stop();
+});
+
+it('replaces a champion at once where there is nothing to compare: another season, or a model from outside', async () => {
+  const harness = new Harness();
+  harness.train.mockImplementation((_, { seed }) =>
+    Promise.resolve({ ...result(0.4), forecast: { horizon: 1, season: seed, timeZone: 'UTC' } }),
+  );
+  harness.start();
+  await vi.advanceTimersByTimeAsync(2100 + 20_000);
+  expect(harness.outcomes).toEqual(['activated', 'activated']);
+  expect(await harness.champion()).toBe('default@2');
   await harness.scheduler.stop();
 });
 

@@ -1,4 +1,4 @@
-/** Retrains each pipeline's model now and then from stored windows, in a worker thread, and makes the result its champion. The tick path never waits. */
+/** Retrains each pipeline's model now and then, when its errors have grown, or when asked, from stored windows in a worker thread. The tick path never waits. */
 import { errorMessage, RiverrunError } from '#domain/errors';
 import { modelLabel } from '#domain/model';
 import type { Logger } from '#domain/ports';
@@ -15,8 +15,8 @@ export interface TrainingStatus {
   readonly nextAt: number | null;
 }
 
-/** abandoned: the turn was lost, or somebody else changed the champion meanwhile. */
-export type TrainingOutcome = 'activated' | 'rejected' | 'failed' | 'abandoned';
+/** challenging: it runs beside the champion. abandoned: the turn was lost, or somebody else changed the champion meanwhile. */
+export type TrainingOutcome = 'activated' | 'challenging' | 'rejected' | 'failed' | 'abandoned';
 
 export interface SchedulerParts extends ChallengerParts {
   readonly turns: TrainingTurns;
@@ -32,6 +32,10 @@ const FIRST_CHECK_MS = 2000;
 const EARLY_MS = 10_000;
 /** A timer may be that early. */
 const PUNCTUAL_MS = 100;
+/** Of the interval: what passes between trainings at least where errors have grown. */
+const DRIFT_SHARE = 1 / 4;
+/** Trainings left out for a challenger's sake. */
+const TRIAL_INTERVALS = 5;
 /** Nothing was tried: what is to be asked cannot answer at present. */
 const NOT_NOW = new Set(['UNAVAILABLE', 'REDIS_UNREACHABLE']);
 
@@ -50,7 +54,12 @@ interface Entry {
   /** Attempts so far, as far as is known here. */
   attempts: number;
   timer: NodeJS.Timeout | undefined;
+  looking: boolean;
+  /** Why the next look need not wait: somebody asked, or a stream's errors have grown. */
+  woken: Wake | undefined;
 }
+
+export type Wake = 'asked' | 'drift';
 
 export class TrainerScheduler {
   private readonly entries = new Map<string, Entry>();
@@ -67,13 +76,35 @@ export class TrainerScheduler {
       return;
     }
     const status: TrainingStatus = { ...NONE, state: 'waiting', detail: 'collecting ticks' };
-    const entry: Entry = { source, plan: { ...plan, interval }, status, attempts: 0, timer: undefined };
+    const entry: Entry = {
+      source,
+      plan: { ...plan, interval },
+      status,
+      attempts: 0,
+      timer: undefined,
+      looking: false,
+      woken: undefined,
+    };
     this.entries.set(source.pipeline, entry);
     this.schedule(entry, FIRST_CHECK_MS);
   }
 
   status(pipeline: string): TrainingStatus {
     return this.entries.get(pipeline)?.status ?? this.off.get(pipeline) ?? NONE;
+  }
+
+  /** Trains at once, or after the attempt under way: whatever the last one's age where somebody `asked`, and not sooner than a quarter of the interval after it where errors
+   *  have grown. False where this pipeline is not trained here. */
+  wake(pipeline: string, why: Wake): boolean {
+    const entry = this.entries.get(pipeline);
+    if (entry === undefined || this.abort.signal.aborted) return false;
+    if (entry.woken !== 'asked') entry.woken = why;
+    // Whoever asked looks at the status from now on.
+    if (why === 'asked') this.tell(entry, 'training', 'about to begin');
+    if (entry.looking) return true;
+    clearTimeout(entry.timer);
+    this.schedule(entry, 0);
+    return true;
   }
 
   /** Ends a running attempt and waits for its end. */
@@ -95,20 +126,29 @@ export class TrainerScheduler {
     if (this.abort.signal.aborted) return;
     const started = performance.now();
     let wait: number;
+    const { woken } = entry;
+    entry.woken = undefined;
+    entry.looking = true;
     try {
-      wait = await this.tryTurn(entry, started);
+      wait = await this.tryTurn(entry, started, woken);
     } catch (error) {
       wait = this.failed(entry, error, started);
     }
-    if (!this.abort.signal.aborted) this.schedule(entry, wait);
+    entry.looking = false;
+    if (!this.abort.signal.aborted) this.schedule(entry, entry.woken === undefined ? wait : 0);
   }
 
   /** Resolves to the ms until the next look. */
-  private async tryTurn(entry: Entry, started: number): Promise<number> {
+  private async tryTurn(entry: Entry, started: number, woken: Wake | undefined): Promise<number> {
     const { source, plan } = entry;
     const served = await source.served();
     if (served?.pinned === true) {
       this.tell(entry, 'off', `${modelLabel(served)} is pinned`);
+      return pace(plan, entry.attempts);
+    }
+    const trial = woken === 'asked' ? undefined : await this.onTrial(entry);
+    if (trial !== undefined) {
+      this.tell(entry, 'idle', `${trial} runs beside the champion until it is known which is better`);
       return pace(plan, entry.attempts);
     }
     const turn = await this.parts.turns.take(source.pipeline);
@@ -119,7 +159,8 @@ export class TrainerScheduler {
     entry.attempts = turn.turns;
     let counts = false;
     try {
-      const due = turn.sinceLastMs === undefined ? 0 : pace(plan, turn.turns) - turn.sinceLastMs;
+      const apart = woken === 'asked' ? 0 : pace(plan, turn.turns) * (woken === 'drift' ? DRIFT_SHARE : 1);
+      const due = turn.sinceLastMs === undefined ? 0 : apart - turn.sinceLastMs;
       if (due > PUNCTUAL_MS) {
         if (entry.status.state !== 'idle') this.tell(entry, 'idle', 'the last training is recent');
         return due;
@@ -154,17 +195,30 @@ export class TrainerScheduler {
     });
   }
 
-  private trained(entry: Entry, { activated, record, stopped }: Verdict, started: number): void {
+  /** A challenger that has not run for long: another one now would never let any of them come to a decision. A former champion may be replaced at any time. */
+  private async onTrial({ source, plan, attempts }: Entry): Promise<string | undefined> {
+    const { registry, clock } = this.parts;
+    const { challenger, previous } = await registry.aliases(source.pipeline);
+    if (challenger === undefined || (previous !== undefined && modelLabel(previous) === modelLabel(challenger)))
+      return undefined;
+    const { createdAt } = (await registry.load(challenger)).manifest;
+    return clock.now() - Date.parse(createdAt) < TRIAL_INTERVALS * pace(plan, attempts)
+      ? modelLabel(challenger)
+      : undefined;
+  }
+
+  private trained(entry: Entry, { published, serves, record, stopped }: Verdict, started: number): void {
     const { logger, clock, onAttempt } = this.parts;
     const { pipeline } = entry.source;
     const seconds = (performance.now() - started) / 1000;
-    const { mae, persistenceMae } = record.validation;
-    const detail = `validation error ${mae.toFixed(3)} against ${persistenceMae.toFixed(3)} for persistence`;
-    this.tell(entry, 'idle', activated === undefined ? `not taken: ${detail}` : detail, 1);
+    const { mae, persistenceMae, baselineMae = persistenceMae } = record.validation;
+    const outcome = published === undefined ? 'rejected' : serves ? 'activated' : 'challenging';
+    const detail = `validation error ${mae.toFixed(3)}, best baseline ${baselineMae.toFixed(3)}`;
+    this.tell(entry, 'idle', `${SAID[outcome]}${detail}`, 1);
     entry.status = { ...entry.status, lastTrainedAt: new Date(clock.now()).toISOString() };
-    onAttempt(pipeline, activated === undefined ? 'rejected' : 'activated', seconds);
-    const figures = { mae, persistenceMae, seconds, rows: record.rows, stopped };
-    logger.info('trained', { pipeline, accepted: activated !== undefined, model: activated, ...figures });
+    onAttempt(pipeline, outcome, seconds);
+    const figures = { mae, baselineMae, persistenceMae, seconds, rows: record.rows, stopped };
+    logger.info('trained', { pipeline, accepted: published !== undefined, model: published, outcome, ...figures });
   }
 
   private abandoned(entry: Entry, error: unknown, started: number): void {
@@ -198,6 +252,8 @@ export class TrainerScheduler {
     entry.status = { ...entry.status, state, detail, progress };
   }
 }
+
+const SAID = { rejected: 'not taken: ', challenging: 'beside the champion: ', activated: '' } as const;
 
 const pace = ({ interval }: { readonly interval: number }, attempts: number): number =>
   Math.min(interval, EARLY_MS * 2 ** attempts);

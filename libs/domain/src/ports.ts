@@ -92,6 +92,16 @@ export interface Watermark {
   readonly layout: string;
   /** The partition's time, ms: the largest ts of its ticks before `offset`. Absent where states do not expire, or before the first tick. */
   readonly time?: number | undefined;
+  /** How far the comparison of the champion with a challenger has come. It has no part in any outcome: lost, it begins anew. */
+  readonly trial?: Trial | undefined;
+}
+
+export interface Trial {
+  /** Digests of both: of others it says nothing. */
+  readonly champion: string;
+  readonly challenger: string;
+  /** See libs/forecasting's sequential test. */
+  readonly state: readonly number[];
 }
 
 /** States of one partition's streams, moved forward by compare-and-set on the watermark. */
@@ -160,6 +170,8 @@ export interface Aliases {
   readonly champion: ModelReference | undefined;
   /** The champion before this one: what a rollback goes back to. */
   readonly previous: ModelReference | undefined;
+  /** Runs beside the champion and is compared with it, without serving. */
+  readonly challenger: ModelReference | undefined;
 }
 
 export interface ModelRegistry {
@@ -169,8 +181,16 @@ export interface ModelRegistry {
   load(model: { readonly name: string; readonly version?: number | undefined }): Promise<ModelArtifact>;
   list(): Promise<ModelManifest[]>;
   aliases(pipeline: string): Promise<Aliases>;
-  /** Makes it the pipeline's champion, the present one becoming `previous`. With `expected`, only if the champion still is that one (RiverrunError ALIAS_CHANGED). */
-  activate(pipeline: string, model: ModelReference, expected?: ModelReference | null): Promise<Aliases>;
+  /** Makes it the pipeline's champion, the present one becoming `previous`, and ends a trial. With `expected`, only if the champion still is that one
+   *  (RiverrunError ALIAS_CHANGED). With `keepBeside` the one before goes on beside it, as its challenger: should the new one turn worse, it comes back. */
+  activate(
+    pipeline: string,
+    model: ModelReference,
+    expected?: ModelReference | null,
+    keepBeside?: boolean,
+  ): Promise<Aliases>;
+  /** Puts a model beside the champion, in place of another that may be there; null: none. Only if the champion is `champion` (RiverrunError ALIAS_CHANGED). */
+  challenge(pipeline: string, model: ModelReference | null, champion: ModelReference): Promise<Aliases>;
 }
 
 export interface Clock {

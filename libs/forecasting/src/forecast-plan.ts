@@ -69,6 +69,8 @@ export class ForecastPlan {
   private readonly blend: boolean;
   private readonly offsetAt: (ts: number) => number;
   private recalledBase = NaN;
+  private calendarOf = NaN;
+  private readonly calendar = new Float32Array(CALENDAR_FEATURES);
   private readonly slopes: Float64Array;
   private readonly recalled = new Float64Array(K);
   private readonly historySize: number;
@@ -174,7 +176,12 @@ export class ForecastPlan {
     target[to + 3] = inScales(naive - ahead, scale);
     target[to + 4] = inScales(next - state[at + Field.base], scale);
     target[to + 5] = inScales(this.lagged(state, at, 0) - this.lagged(state, at, 1), BASE_MOVES * scale);
-    writeCalendar(ts, this.offsetAt(ts), target, to + 6);
+    // Ticks of many streams have the same time, and a challenger is given the same.
+    if (ts !== this.calendarOf) {
+      writeCalendar(ts, this.offsetAt(ts), this.calendar, 0);
+      this.calendarOf = ts;
+    }
+    for (let k = 0; k < CALENDAR_FEATURES; k++) target[to + 6 + k] = this.calendar[k];
   }
 
   /** The base of the tick `h` steps ahead, as it is known now. */
@@ -227,6 +234,11 @@ export class ForecastPlan {
   /** What was forecast for the next tick, `knots[knot]` steps before it; NaN if nothing was. Ask before `absorb`. */
   expected(state: Float64Array, at: number, knot: number): number {
     return this.pending(state, at, knot, 1);
+  }
+
+  /** The same of the network alone. */
+  expectedBy(state: Float64Array, at: number, knot: number): number {
+    return this.pending(state, at, knot, 0);
   }
 
   /** Half the width of the interval issued with it. */

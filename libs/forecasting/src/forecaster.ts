@@ -133,6 +133,11 @@ export class Forecaster {
     return drifted;
   }
 
+  /** What the network alone said of the next tick, H steps before it. Ask before `absorb`. */
+  saidByNetwork(state: Float64Array, at: number): number {
+    return this.plan.expectedBy(state, at, this.last);
+  }
+
   writeFeatures(state: Float64Array, at: number, target: Float32Array, to: number): void {
     this.plan.writeFeatures(state, at, target, to);
   }

@@ -6,6 +6,7 @@ import type { Forecaster } from '#forecasting/forecaster';
 import { newTally } from '#forecasting/forecaster';
 import { forecasterFor } from './forecasting.js';
 import type { ModelSlot } from './model-slot.js';
+import type { Shadow } from './shadow.js';
 import { StateWriter } from './state-codec.js';
 import { bytesPerStream, StreamTable } from './stream-table.js';
 import { WindowBuffer } from './window-buffer.js';
@@ -57,7 +58,7 @@ export interface PipelinePorts {
   readonly models?: ModelArchive;
 }
 
-/** Hidden floats a stream is reckoned with while no model says how many. */
+/** Hidden floats a stream is reckoned with at least: a model with more may come, and the memory around small ones is not free. */
 const TYPICAL_HIDDEN = 64;
 
 const sameShape = (one: Forecaster | undefined, other: Forecaster | undefined): boolean =>
@@ -69,6 +70,8 @@ export class PipelineCore {
   readonly stateWriter = new StateWriter();
   model: ModelSlot | undefined;
   forecaster: Forecaster | undefined;
+  /** Beside the model; only where there is one that forecasts. */
+  shadow: Shadow | undefined;
   /** As last acknowledged by the store (W). */
   watermark: Watermark | undefined;
   /** The next offset memory has not absorbed. */
@@ -107,13 +110,14 @@ export class PipelineCore {
   /** Streams that fit in memory under a forecaster of so many floats. */
   capacityFor(forecaster: Forecaster | undefined, hidden = TYPICAL_HIDDEN): number {
     const { hotStreams, hotBytes, maxBatch } = this.options;
-    const bytes = bytesPerStream(this.spec.inputs.length, forecaster) + 4 * hidden;
+    const bytes = bytesPerStream(this.spec.inputs.length, forecaster) + 4 * Math.max(hidden, TYPICAL_HIDDEN);
     return Math.min(hotStreams, Math.max(2 * maxBatch, Math.floor(hotBytes / bytes)));
   }
 
   /** Steps ticks with `model` from now on. Everything must have been saved: where states are laid out in another way, the table begins anew. */
   serve(model: ModelSlot | undefined): void {
     const forecaster = forecasterFor(this.spec, model?.manifest, this.tally);
+    if (model !== this.model) this.shadow = undefined;
     this.model = model;
     this.forecaster = forecaster;
     if (model?.network.capacity === this.table.capacity && sameShape(forecaster, this.table.forecaster)) {

@@ -20,27 +20,33 @@ export function absorb(
   n: number,
   warm: boolean,
 ): void {
-  const { table, model } = core;
+  const { table, model, shadow } = core;
   const { meta, plans } = table;
   const { inputs, values, features } = batch;
   const slot = batch.slot[i];
   const at = table.planAt(slot);
   const source = meta[slot * table.fields + Field.source];
-  forecaster.absorb(plans, at, batch.ts[i], values[i * inputs]);
+  const value = values[i * inputs];
+  shadow?.score(table, forecaster, slot, value, forecaster.saidByNetwork(plans, at));
+  forecaster.absorb(plans, at, batch.ts[i], value);
   stepped.expected[i] = forecaster.expected;
   stepped.expectedHalf[i] = forecaster.issued;
   stepped.anomaly[i] = forecaster.anomaly;
   stepped.expectedFromModel[i] = Number(source > Source.baseline);
   const row = n * forecastFeatures(inputs);
   if (warm) forecaster.writeFeatures(plans, at, model!.network.inputs, row);
+  const beside = shadow?.enter(table, slot);
+  if (beside !== undefined) forecaster.writeFeatures(plans, at, shadow!.model.network.inputs, beside);
   for (let k = 0; k < inputs; k++) {
     const last = slot * table.fields + Field.inputs + FIELDS_PER_INPUT * k + InputField.last;
     const feature = features[i * inputs + k];
-    if (k > 0 && warm) {
+    if (k > 0 && (warm || beside !== undefined)) {
       const raw = values[i * inputs + k];
       const scale = last + InputField.scale - InputField.last;
-      if (raw === raw) updateScale(meta, scale, raw, meta[last]);
-      writeOtherInput(model!.network.inputs, row, k, feature, meta[last], meta, scale);
+      if (warm && raw === raw) updateScale(meta, scale, raw, meta[last]);
+      if (warm) writeOtherInput(model!.network.inputs, row, k, feature, meta[last], meta, scale);
+      if (beside !== undefined)
+        writeOtherInput(shadow!.model.network.inputs, beside, k, feature, meta[last], meta, scale);
     }
     meta[last] = feature;
   }
@@ -56,14 +62,16 @@ export function forecastWave(
   from: number,
   to: number,
 ): void {
-  const { table, model } = core;
+  const { table, model, shadow } = core;
   const { horizon: H, halves, plan } = forecaster;
   const { mixed } = plan;
   let n = 0;
+  shadow?.step();
   for (let w = from; w < to; w++) {
     const i = order[w];
     if (batch.kind[i] === RowKind.control) continue;
     const slot = batch.slot[i];
+    shadow?.forecast(table, forecaster, slot);
     let outputs =
       model !== undefined && table.generation[slot] === model.generation ? model.network.outputs : undefined;
     const at = n * H;
@@ -88,6 +96,7 @@ export function forecastWave(
       stepped.steps[s++] = halves[h]!;
     }
   }
+  shadow?.leave();
 }
 
 export function allFinite(values: Float32Array, from: number, count: number): boolean {

@@ -47,6 +47,19 @@ export function createModelSlot(
   };
 }
 
+/** RiverrunError MODEL_MISMATCH unless both forecast the same steps over the same base. */
+export function mustCompare(champion: ModelManifest, challenger: ModelManifest): void {
+  const plan = ({ forecast }: ModelManifest): string =>
+    forecast === undefined
+      ? 'is served raw'
+      : `forecasts ${forecast.horizon} steps with ${forecast.season === 0 ? 'no season' : `a season of ${forecast.season}`} in ${forecast.timeZone}`;
+  if (plan(champion) === plan(challenger)) return;
+  throw new RiverrunError(
+    'MODEL_MISMATCH',
+    `model ${modelLabel(challenger)} ${plan(challenger)}, ${modelLabel(champion)}, which serves, ${plan(champion)}: they cannot be compared tick by tick; activate the one you want`,
+  );
+}
+
 /** RiverrunError MODEL_MISMATCH if the model's inputs are not the pipeline's. */
 export function checkFit(manifest: ModelManifest, spec: PipelineSpec): void {
   const { forecast } = manifest;

@@ -4,7 +4,7 @@ import type { LogPosition, Watermark } from '#domain/ports';
 import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import { DEFAULT_OPTIONS, PipelineCore, type PipelineOptions, type PipelinePorts } from './core.js';
-import { checkFit, createModelSlot, type ModelSlot } from './model-slot.js';
+import { checkFit, createModelSlot, mustCompare, type ModelSlot } from './model-slot.js';
 import type { Tally } from '#forecasting/forecaster';
 import { stateSize } from '#rnn/spec';
 import { forecasterFor } from './forecasting.js';
@@ -12,6 +12,7 @@ import { replayForecasts } from './replay-forecasts.js';
 import { Checkpointer, restore } from './checkpoint.js';
 import { processBatch, type BatchOptions, type BatchResult } from './process-batch.js';
 import { save, saveDue } from './save.js';
+import { Shadow } from './shadow.js';
 import { layoutId, readState } from './state-codec.js';
 import { toStreamUnits } from './features.js';
 import { bytesPerStream, Field, scaleIndex } from './stream-table.js';
@@ -33,6 +34,14 @@ export interface Trace {
   /** True if replaying the stored window ends in exactly the live hidden state. */
   readonly exact: boolean;
   readonly rows: TraceRow[];
+}
+
+export interface TrialView {
+  readonly champion: ModelManifest;
+  readonly challenger: ModelManifest;
+  readonly evidence: number;
+  /** Moments at which both could be compared. */
+  readonly compared: number;
 }
 
 export type { StreamView } from './stream-view.js';
@@ -264,6 +273,31 @@ export class Pipeline {
     });
   }
 
+  /** Runs `artifact` beside the model that serves; undefined ends that. Nothing runs beside a model that does not forecast. RiverrunError MODEL_MISMATCH if the two
+   *  do not forecast the same steps of the same season. */
+  challenge(artifact: ModelArtifact | undefined): Promise<void> {
+    return this.serially(async () => {
+      const { core } = this;
+      const served = core.model?.manifest;
+      if (artifact === undefined || served?.forecast === undefined || artifact.manifest.digest === served.digest)
+        return void (core.shadow = undefined);
+      if (core.shadow?.model.manifest.digest === artifact.manifest.digest) return;
+      mustCompare(served, artifact.manifest);
+      const slot = this.slotFor(artifact, core.table.capacity);
+      const { horizon } = served.forecast;
+      core.shadow = new Shadow(slot, served.digest, horizon, core.table.capacity, core.watermark?.trial);
+      await Promise.resolve();
+    });
+  }
+
+  /** How the model that runs beside the champion does. `evidence` is 1 at first; 1 / alpha says that it is better, wrongly in a share alpha of all cases at most. */
+  get trial(): TrialView | undefined {
+    const { shadow, model } = this.core;
+    if (shadow === undefined || model === undefined) return undefined;
+    const { evidence, compared } = shadow;
+    return { champion: model.manifest, challenger: shadow.model.manifest, evidence, compared };
+  }
+
   /** RiverrunError MODEL_MISMATCH if the model does not fit the pipeline's inputs. */
   mustFit(manifest: ModelManifest): void {
     checkFit(manifest, this.core.spec);
@@ -333,7 +367,7 @@ export class Pipeline {
       model.network.readState(slot, live);
       const { forecaster } = core;
       if (forecaster !== undefined)
-        replayForecasts(core.table, forecaster, model, [slot], [rows], width, (step) => {
+        replayForecasts(core.table, forecaster, model.network, [slot], [rows], width, (step) => {
           model.network.readState(slot, memory);
           add(step, Array.from(memory), finiteOrNull(forecaster.plan.mixed[forecaster.horizon - 1]));
         });
@@ -373,11 +407,11 @@ export class Pipeline {
     else if (this.core.model?.manifest.digest !== digest) this.core.serve(this.slotFor(await this.findModel(digest)));
   }
 
-  private slotFor(artifact: ModelArtifact): ModelSlot {
+  private slotFor(artifact: ModelArtifact, slots?: number): ModelSlot {
     const { core } = this;
     const { spec, options, model } = core;
     const forecaster = forecasterFor(spec, artifact.manifest);
-    const capacity = core.capacityFor(forecaster, stateSize(artifact.manifest.network));
+    const capacity = slots ?? core.capacityFor(forecaster, stateSize(artifact.manifest.network));
     const room = { capacity, maxWave: Math.min(options.maxBatch, 4096) };
     try {
       return createModelSlot(artifact, spec, (model?.generation ?? 0) + 1, room);

@@ -1,6 +1,7 @@
 /** Brings streams under a forecast plan from their windows: what the plan keeps of them where they come with none, and the network's hidden state. */
 import type { Forecaster } from '#forecasting/forecaster';
 import { writeOtherInput } from '#forecasting/other-inputs';
+import type { Network } from '#rnn/network.types';
 import { fitScale } from '#rnn/scaler';
 import type { ModelSlot } from './model-slot.js';
 import { scaleIndex, type StreamTable } from './stream-table.js';
@@ -9,17 +10,16 @@ import { scaleIndex, type StreamTable } from './stream-table.js';
 export const WARM_UP_ROWS = 512;
 
 /** Goes through each stream's rows as ticks were gone through, in a plan of their own, all streams side by side; `rows[k]`: [n, width], ts and inputs, oldest first.
- *  A stream's own plan stays where it has one: it has seen more than the window. The hidden state begins at zeros, WARM_UP_ROWS before the end.
- *  `afterStep` sees every row of a single stream, which keeps what it had but for its hidden state (for `trace`). */
+ *  The network's hidden states begin at zeros, WARM_UP_ROWS before the end. Returns the plans, [slots, size]. `afterStep` sees every row of a single stream. */
 export function replayForecasts(
   table: StreamTable,
   forecaster: Forecaster,
-  model: ModelSlot | undefined,
+  network: Network | undefined,
   slots: readonly number[],
   rows: readonly Float64Array[],
   width: number,
   afterStep?: (row: number) => void,
-): void {
+): Float64Array {
   const { size, horizon } = forecaster;
   const inputs = width - 1;
   const plans = new Float64Array(slots.length * size);
@@ -28,12 +28,11 @@ export function replayForecasts(
   const counts = rows.map((row) => row.length / width);
   slots.forEach((slot, k) => {
     forecaster.reset(plans, k * size);
-    model?.network.resetState(slot);
-    if (afterStep === undefined) fitOtherScales(table, slot, rows[k], width);
+    network?.resetState(slot);
   });
   const steps = Math.max(0, ...counts);
   for (let step = 0; step < steps; step++) {
-    const isWarm = (k: number): boolean => model !== undefined && counts[k] - step <= WARM_UP_ROWS;
+    const isWarm = (k: number): boolean => network !== undefined && counts[k] - step <= WARM_UP_ROWS;
     let n = 0;
     for (let k = 0; k < slots.length; k++) {
       if (step >= counts[k]) continue;
@@ -41,24 +40,24 @@ export function replayForecasts(
       const at = step * width;
       forecaster.absorb(plans, k * size, row[at], row[at + 1]);
       const warm = isWarm(k);
-      const to = warm ? n * model!.network.spec.inputSize : 0;
-      if (warm) forecaster.writeFeatures(plans, k * size, model!.network.inputs, to);
+      const to = warm ? n * network!.spec.inputSize : 0;
+      if (warm) forecaster.writeFeatures(plans, k * size, network!.inputs, to);
       for (let input = 1; input < inputs; input++) {
         const value = row[at + 1 + input];
         const previous = last[k * inputs + input];
         const known = (last[k * inputs + input] = value === value ? value : previous);
         const scale = scaleIndex(table, slots[k], input);
-        if (warm) writeOtherInput(model!.network.inputs, to, input, known, previous, table.meta, scale);
+        if (warm) writeOtherInput(network!.inputs, to, input, known, previous, table.meta, scale);
       }
-      if (warm) model!.network.slots[n++] = slots[k];
+      if (warm) network!.slots[n++] = slots[k];
     }
-    if (n > 0) model!.network.step(n);
+    if (n > 0) network!.step(n);
     let output = 0;
     for (let k = 0; k < slots.length; k++) {
       if (step >= counts[k]) continue;
       const warm = isWarm(k);
       // The network has learnt from these rows: what it says of them is no measure of what it will be worth.
-      const outputs = warm && afterStep !== undefined ? model!.network.outputs : undefined;
+      const outputs = warm && afterStep !== undefined ? network!.outputs : undefined;
       forecaster.forecast(plans, k * size, outputs, output);
       if (warm) output += horizon;
     }
@@ -66,11 +65,24 @@ export function replayForecasts(
   }
   // What is gone through again has been counted before.
   Object.assign(forecaster.tally, tally);
-  if (afterStep !== undefined) return;
+  return plans;
+}
+
+/** Brings streams under what is served now. A stream's own plan stays where it has one: it has seen more than the window. */
+export function warmUpForecasts(
+  table: StreamTable,
+  forecaster: Forecaster,
+  model: ModelSlot | undefined,
+  slots: readonly number[],
+  rows: readonly Float64Array[],
+  width: number,
+): void {
+  slots.forEach((slot, k) => fitOtherScales(table, slot, rows[k], width));
+  const plans = replayForecasts(table, forecaster, model?.network, slots, rows, width);
   slots.forEach((slot, k) => {
     table.generation[slot] = model?.generation ?? 0;
     if (table.planned[slot] === 1) return;
-    table.plans.set(plans.subarray(k * size, (k + 1) * size), table.planAt(slot));
+    table.plans.set(plans.subarray(k * forecaster.size, (k + 1) * forecaster.size), table.planAt(slot));
     table.planned[slot] = 1;
   });
 }

@@ -27,7 +27,14 @@ export async function save(
   // I3: what is stored has its outcome committed. If that failed, this throws, and nothing is written until the pipeline has recovered.
   await core.published;
   const time = Number.isFinite(core.time) ? { time: core.time } : {};
-  const next: Watermark = { offset: core.position, model, layout: layoutId(core.spec.inputs), ...time };
+  const trial = model === core.model?.manifest.digest ? (core.shadow?.trial ?? core.watermark?.trial) : undefined;
+  const next: Watermark = {
+    offset: core.position,
+    model,
+    layout: layoutId(core.spec.inputs),
+    ...time,
+    ...(trial !== undefined && { trial }),
+  };
   core.lastSave = performance.now();
   if (
     core.watermark !== undefined &&

@@ -66,6 +66,8 @@ export class StreamTable {
   /** 0 where those say nothing: the stream came from a store that had others, and its window has to be gone through. */
   readonly planned: Uint8Array;
   readonly handle: Int32Array;
+  /** Counts up whenever what is known of the slot's stream ends: it begins anew, or the slot is another stream's. */
+  readonly lives: Int32Array;
   /** Which model the hidden state belongs to (see ModelSlot.generation); 0 = none. */
   readonly generation: Int32Array;
   /** 1 while memory is ahead of the store. Such a slot is never evicted. */
@@ -97,6 +99,7 @@ export class StreamTable {
     this.planned = new Uint8Array(capacity);
     this.handle = new Int32Array(capacity);
     this.generation = new Int32Array(capacity);
+    this.lives = new Int32Array(capacity);
     this.dirty = new Uint8Array(capacity);
     this.referenced = new Uint8Array(capacity);
     this.hashes = new Int32Array(capacity);
@@ -184,6 +187,7 @@ export class StreamTable {
       meta[f + InputField.scale + 2] = 1;
     }
     this.generation[slot] = 0;
+    this.lives[slot] = this.lives[slot] + 1;
     this.forecaster?.reset(this.plans, this.planAt(slot));
     this.planned[slot] = 1;
   }

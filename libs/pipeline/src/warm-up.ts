@@ -5,7 +5,7 @@ import type { PipelineCore } from './core.js';
 import { RowKind, type DecodedBatch } from './decode.js';
 import { writeFeatures } from './features.js';
 import type { ModelSlot } from './model-slot.js';
-import { replayForecasts } from './replay-forecasts.js';
+import { replayForecasts, warmUpForecasts } from './replay-forecasts.js';
 import { save } from './save.js';
 import { Field, scaleIndex, type StreamTable } from './stream-table.js';
 
@@ -47,9 +47,13 @@ export async function loadWindowsToWarmUp(core: PipelineCore, batch: DecodedBatc
 }
 
 /** Whether the stream has not been stepped with what is served now. */
-export const mustWarmUp = ({ table, model, forecaster }: PipelineCore, slot: number): boolean =>
+const isBehind = ({ table, model, forecaster }: PipelineCore, slot: number): boolean =>
   (model !== undefined && table.generation[slot] !== model.generation) ||
   (forecaster !== undefined && table.planned[slot] === 0);
+
+/** The same, or not with the challenger. */
+export const mustWarmUp = (core: PipelineCore, slot: number): boolean =>
+  isBehind(core, slot) || core.shadow?.knows(core.table, slot) === false;
 
 /** Whether it has ticks enough for that. */
 export const canWarmUp = ({ table, model }: PipelineCore, slot: number): boolean =>
@@ -87,14 +91,32 @@ export function windowOf(
 
 /** Warms up the streams in `slots`: scale from the window, hidden state by one cold pass over it, all streams side by side. */
 export function warmUp(core: PipelineCore, slots: readonly number[], windows: Windows): void {
-  const { model, forecaster, table } = core;
+  const { model, forecaster, table, shadow } = core;
   const width = 1 + core.spec.inputs.length;
-  for (let from = 0; from < slots.length; from += MOST_AT_ONCE) {
-    const wave = slots.slice(from, from + MOST_AT_ONCE);
-    const rows = wave.map((slot) => windowOf(table, slot, windows.get(slot), width));
-    if (forecaster !== undefined) replayForecasts(table, forecaster, model, wave, rows, width);
-    else replay(table, model!, wave, rows, width);
-  }
+  const inWaves = (some: readonly number[], warm: (wave: readonly number[], rows: Float64Array[]) => void): void => {
+    for (let from = 0; from < some.length; from += MOST_AT_ONCE) {
+      const wave = some.slice(from, from + MOST_AT_ONCE);
+      warm(
+        wave,
+        wave.map((slot) => windowOf(table, slot, windows.get(slot), width)),
+      );
+    }
+  };
+  inWaves(
+    slots.filter((slot) => isBehind(core, slot)),
+    (wave, rows) => {
+      if (forecaster !== undefined) warmUpForecasts(table, forecaster, model, wave, rows, width);
+      else replay(table, model!, wave, rows, width);
+    },
+  );
+  if (shadow === undefined || forecaster === undefined) return;
+  inWaves(
+    slots.filter((slot) => !shadow.knows(table, slot)),
+    (wave, rows) => {
+      replayForecasts(table, forecaster, shadow.model.network, wave, rows, width);
+      for (const slot of wave) shadow.learnt(table, slot);
+    },
+  );
 }
 
 /** From zeros over each stream's rows. `afterStep` sees every step of a single stream (for `trace`). */

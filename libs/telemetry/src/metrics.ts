@@ -55,6 +55,8 @@ const PREDICTORS = [
   ['statistical', 'statistical'],
 ] as const;
 
+const SUCCESSES: ReadonlySet<string> = new Set(['activated', 'challenging', 'rejected']);
+
 const CODES: readonly DeadLetterCode[] = [
   'MALFORMED',
   'KEY_MISMATCH',
@@ -174,11 +176,11 @@ export class Metrics {
     this.instruments.modelSwaps.inc();
   }
 
-  /** `outcome`: activated, rejected, failed, abandoned; a rejected challenger is a training that succeeded. `finishedAt` in seconds since 1970. */
+  /** `outcome`: activated, challenging, rejected, failed, abandoned; a rejected challenger is a training that succeeded. `finishedAt` in seconds since 1970. */
   trainingAttempt(outcome: string, seconds: number, finishedAt: number): void {
     this.instruments.trainingAttempts.inc({ outcome });
     this.instruments.trainingDuration.observe(seconds);
-    if (outcome === 'activated' || outcome === 'rejected') this.instruments.lastTrainingSuccess.set(finishedAt);
+    if (SUCCESSES.has(outcome)) this.instruments.lastTrainingSuccess.set(finishedAt);
   }
 
   /** Forecasts whose truths have come between two readings of a pipeline's tally. */

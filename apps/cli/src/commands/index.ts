@@ -11,6 +11,7 @@ import { addReplay } from './replay.js';
 import { addServe } from './serve.js';
 import { addState } from './state.js';
 import { addTrace } from './trace.js';
+import { addTrain } from './train.js';
 
 /** In the order of the help. */
 export const COMMANDS: readonly AddCommand[] = [
@@ -19,6 +20,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addReplay,
   addBacktest,
   addModel,
+  addTrain,
   addTrace,
   addState,
   addAudit,

@@ -18,18 +18,20 @@ interface NamedAliases extends Aliases {
 
 export function listModels(models: readonly ModelManifest[], aliases: readonly NamedAliases[]): View {
   const roleOf = (model: ModelReference): string[] =>
-    aliases.flatMap(({ name, champion, previous }) => [
+    aliases.flatMap(({ name, champion, previous, challenger }) => [
       ...(same(champion, model) ? [`champion of ${name}`] : []),
       ...(same(previous, model) ? [`before in ${name}`] : []),
+      ...(same(challenger, model) ? [`challenger in ${name}`] : []),
     ]);
   const label = (m: ModelReference | undefined): string | null => (m === undefined ? null : modelLabel(m));
   return {
     json: {
       models: models.map(summaryOf),
-      pipelines: aliases.map(({ name, champion, previous }) => ({
+      pipelines: aliases.map(({ name, champion, previous, challenger }) => ({
         name,
         champion: label(champion),
         previous: label(previous),
+        challenger: label(challenger),
       })),
     },
     text:

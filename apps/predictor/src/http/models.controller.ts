@@ -6,8 +6,17 @@ import { modelLabel, type ModelManifest } from '#domain/model';
 import type { ModelRegistry } from '#domain/ports';
 import { checkFit } from '#pipeline/model-slot';
 import type { Services } from '../services.js';
-import { CONFIG, REGISTRY, SERVICES } from '../tokens.js';
+import { CONFIG, REGISTRY, SERVICES, TRAINER } from '../tokens.js';
+import type { TrainerScheduler, TrainingStatus } from '../trainer-scheduler.js';
 import { AdminGuard } from './admin.guard.js';
+
+/** By pipeline, or by its share: the challenger serves once `evidence` (1 at first) passes `threshold`. */
+interface TrialJson {
+  challenger: string;
+  evidence: number;
+  threshold: number;
+  compared: number;
+}
 
 @ApiTags('models')
 @Controller('models')
@@ -16,6 +25,7 @@ export class ModelsController {
     @Inject(REGISTRY) private readonly registry: ModelRegistry,
     @Inject(SERVICES) private readonly services: Services,
     @Inject(CONFIG) private readonly config: Config,
+    @Inject(TRAINER) private readonly trainer: TrainerScheduler,
   ) {}
 
   @Get()
@@ -23,6 +33,8 @@ export class ModelsController {
   async list(): Promise<{
     models: Omit<ModelManifest, 'vocabulary'>[];
     serving: Record<string, string | null>;
+    trials: Record<string, TrialJson>;
+    training: Record<string, TrainingStatus>;
     notices: string[];
   }> {
     const models = await this.registry.list();
@@ -31,6 +43,15 @@ export class ModelsController {
       serving: Object.fromEntries(
         await Promise.all(this.config.pipelines.map(async ({ name }) => [name, await this.servingOf(name)] as const)),
       ),
+      trials: Object.fromEntries(
+        this.services.all.flatMap(({ label, trials }) => {
+          const { view, threshold } = trials;
+          if (view === undefined) return [];
+          const { challenger, evidence, compared } = view;
+          return [[label, { challenger: modelLabel(challenger), evidence, threshold, compared }]];
+        }),
+      ),
+      training: Object.fromEntries(this.config.pipelines.map(({ name }) => [name, this.trainer.status(name)])),
       // A champion that cannot be served, while the one before it goes on.
       notices: this.services.all.flatMap(({ label, notice }) => (notice === undefined ? [] : [`${label}: ${notice}`])),
     };
@@ -42,6 +63,22 @@ export class ModelsController {
     if (service !== undefined) return service.pipeline.model?.label ?? null;
     const { champion } = await this.registry.aliases(pipeline);
     return champion === undefined ? null : modelLabel(champion);
+  }
+
+  @Post('train')
+  @HttpCode(202)
+  @UseGuards(AdminGuard)
+  @ApiBearerAuth()
+  @ApiOperation({
+    summary: 'Train now',
+    description: 'Admin. From the windows as they are; `training` of GET /models says how far it is.',
+  })
+  @ApiQuery({ name: 'pipeline', required: false })
+  train(@Query('pipeline') pipeline?: string): { pipeline: string; training: TrainingStatus } {
+    const { name } = this.pipelineOf(pipeline);
+    if (!this.trainer.wake(name, 'asked'))
+      throw new RiverrunError('UNAVAILABLE', `pipeline ${name}: ${this.trainer.status(name).detail}`);
+    return { pipeline: name, training: this.trainer.status(name) };
   }
 
   @Post(':name/activate')

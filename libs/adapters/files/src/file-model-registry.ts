@@ -16,7 +16,8 @@ import type { Aliases, ModelRegistry } from '#domain/ports';
 import { fileError } from './file-error.js';
 import { JsonGenerations } from './json-generations.js';
 
-type AliasFile = Record<string, { champion?: ModelReference; previous?: ModelReference }>;
+type Entry = { champion?: ModelReference; previous?: ModelReference; challenger?: ModelReference };
+type AliasFile = Record<string, Entry>;
 
 /** Not a valid model name, so no model can be in its way. */
 const ALIASES = '_aliases';
@@ -116,25 +117,50 @@ export class FileModelRegistry implements ModelRegistry {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await
-  async activate(pipeline: string, model: ModelReference, expected?: ModelReference | null): Promise<Aliases> {
-    if (!this.exists(model.name, model.version)) throw notFound(model);
-    const { name, version } = model;
+  async activate(
+    pipeline: string,
+    model: ModelReference,
+    expected?: ModelReference | null,
+    keepBeside = false,
+  ): Promise<Aliases> {
+    const next = this.reference(model);
+    return this.change(pipeline, expected, (aliases) => {
+      const { champion } = aliases;
+      if (champion?.name === next.name && champion.version === next.version) return aliases;
+      return { champion: next, previous: champion, challenger: keepBeside ? champion : undefined };
+    });
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async challenge(pipeline: string, model: ModelReference | null, champion: ModelReference): Promise<Aliases> {
+    const challenger = model === null ? undefined : this.reference(model);
+    return this.change(pipeline, champion, (aliases) => ({ ...aliases, challenger }));
+  }
+
+  private change(
+    pipeline: string,
+    expected: ModelReference | null | undefined,
+    to: (aliases: Aliases) => Aliases,
+  ): Aliases {
     try {
       const file = this.champions.update((value) => {
-        const { champion, previous } = aliasesIn(value, pipeline);
-        if (expected !== undefined && label(champion) !== label(expected ?? undefined))
+        const aliases = aliasesIn(value, pipeline);
+        if (expected !== undefined && label(aliases.champion) !== label(expected ?? undefined))
           throw new RiverrunError(
             'ALIAS_CHANGED',
-            `the champion of ${pipeline} is ${label(champion)}, not ${label(expected ?? undefined)}`,
+            `the champion of ${pipeline} is ${label(aliases.champion)}, not ${label(expected ?? undefined)}`,
           );
-        const unchanged = champion?.name === name && champion.version === version;
-        const former = unchanged ? previous : champion;
-        return { ...value, [pipeline]: { champion: { name, version }, ...(former && { previous: former }) } };
+        return { ...value, [pipeline]: to(aliases) as Entry };
       });
       return aliasesIn(file, pipeline);
     } catch (error) {
       throw fileError(error, this.folder);
     }
+  }
+
+  private reference({ name, version }: ModelReference): ModelReference {
+    if (!this.exists(name, version)) throw notFound({ name, version });
+    return { name, version };
   }
 
   private exists(name: string, version: number): boolean {
@@ -179,7 +205,7 @@ function renamedTo(from: string, to: string): boolean {
 
 function aliasesIn(file: AliasFile | undefined, pipeline: string): Aliases {
   const entry = file !== undefined && Object.hasOwn(file, pipeline) ? file[pipeline] : undefined;
-  return { champion: entry?.champion, previous: entry?.previous };
+  return { champion: entry?.champion, previous: entry?.previous, challenger: entry?.challenger };
 }
 
 const label = (model: ModelReference | undefined): string => (model === undefined ? 'none' : modelLabel(model));

@@ -50,6 +50,8 @@ export class KafkaTickLog implements TickLog {
   /** Why nothing that was read and computed counts any more: somebody else may have owned the partition meanwhile. Until the next `open`. */
   private stale: RiverrunError | undefined;
   private revoked = false;
+  /** Counts takeovers. */
+  private opens = 0;
   /** The last batch whose outcomes were published, for the offset's metadata. */
   private last: { readonly ts: number; readonly crc: number } | undefined;
   private model: string | null = null;
@@ -70,7 +72,10 @@ export class KafkaTickLog implements TickLog {
       // After the outcomes that were published so far, and at their offset: a checkpoint moves nothing.
       commit: async (records) => {
         this.mustBeCurrent();
-        await parts.sink.commit(this.requestFor(this.committed, records));
+        const { opens } = this;
+        const request = this.requestFor(this.committed, records);
+        // Nobody waits for it before the next `open`, as for outcomes: after that its offset may be an old one, and would move c back.
+        await parts.sink.commit({ ...request, isValid: () => opens === this.opens && request.isValid() });
       },
       // Of a transaction that was just committed, the marker may still be on its way: what is there is waited for.
       edges: (part) => parts.takeover.edges(part, { stable: false }),
@@ -79,6 +84,7 @@ export class KafkaTickLog implements TickLog {
 
   async open(hasStates: () => Promise<boolean> = () => Promise.resolve(false)): Promise<LogPosition> {
     if (this.revoked) throw revoked(this.source);
+    this.opens += 1;
     this.stale = undefined;
     await this.parts.settled();
     // Our own failed transaction must be over before its offsets are read.

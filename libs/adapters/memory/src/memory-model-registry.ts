@@ -10,7 +10,7 @@ import {
 import { digestOf, validateModel, validateModelName } from '#domain/model-digest';
 import type { Aliases, ModelRegistry } from '#domain/ports';
 
-const NO_ALIASES: Aliases = { champion: undefined, previous: undefined };
+const NO_ALIASES: Aliases = { champion: undefined, previous: undefined, challenger: undefined };
 
 export class MemoryModelRegistry implements ModelRegistry {
   private readonly versions = new Map<string, ModelArtifact[]>();
@@ -43,16 +43,37 @@ export class MemoryModelRegistry implements ModelRegistry {
     return Promise.resolve(this.champions.get(pipeline) ?? NO_ALIASES);
   }
 
-  async activate(pipeline: string, model: ModelReference, expected?: ModelReference | null): Promise<Aliases> {
+  async activate(
+    pipeline: string,
+    model: ModelReference,
+    expected?: ModelReference | null,
+    keepBeside = false,
+  ): Promise<Aliases> {
     const { name, version } = this.find(model).manifest;
-    const { champion } = this.champions.get(pipeline) ?? NO_ALIASES;
-    if (expected !== undefined && label(champion) !== label(expected ?? undefined))
-      throw new RiverrunError(
-        'ALIAS_CHANGED',
-        `the champion of ${pipeline} is ${label(champion)}, not ${label(expected ?? undefined)}`,
-      );
+    const { champion } = this.expecting(pipeline, expected);
     if (champion?.name === name && champion.version === version) return this.aliases(pipeline);
-    const aliases = { champion: { name, version }, previous: champion };
+    const challenger = keepBeside ? champion : undefined;
+    return this.set(pipeline, { champion: { name, version }, previous: champion, challenger });
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async challenge(pipeline: string, model: ModelReference | null, champion: ModelReference): Promise<Aliases> {
+    const manifest = model === null ? undefined : this.find(model).manifest;
+    const challenger = manifest && { name: manifest.name, version: manifest.version };
+    return this.set(pipeline, { ...this.expecting(pipeline, champion), challenger });
+  }
+
+  private expecting(pipeline: string, expected: ModelReference | null | undefined): Aliases {
+    const aliases = this.champions.get(pipeline) ?? NO_ALIASES;
+    const { champion } = aliases;
+    if (expected === undefined || label(champion) === label(expected ?? undefined)) return aliases;
+    throw new RiverrunError(
+      'ALIAS_CHANGED',
+      `the champion of ${pipeline} is ${label(champion)}, not ${label(expected ?? undefined)}`,
+    );
+  }
+
+  private set(pipeline: string, aliases: Aliases): Aliases {
     this.champions.set(pipeline, aliases);
     return aliases;
   }

@@ -76,27 +76,45 @@ export class RedisModelRegistry implements ModelRegistry {
   }
 
   async aliases(pipeline: string): Promise<Aliases> {
-    const fields = [`champion:${pipeline}`, `previous:${pipeline}`];
+    const fields = ['champion', 'previous', 'challenger'].map((alias) => `${alias}:${pipeline}`);
     const reply = (await this.client.call('HMGET', [this.keys.aliases, ...fields])) as (Buffer | null)[];
-    const [champion, previous] = reply.map((label) => referenceOf(label?.toString()));
-    return { champion, previous };
+    const [champion, previous, challenger] = reply.map((label) => referenceOf(label?.toString()));
+    return { champion, previous, challenger };
   }
 
-  async activate(pipeline: string, model: ModelReference, expected?: ModelReference | null): Promise<Aliases> {
+  activate(
+    pipeline: string,
+    model: ModelReference,
+    expected?: ModelReference | null,
+    keepBeside = false,
+  ): Promise<Aliases> {
+    return this.change(pipeline, modelLabel(model), expected, keepBeside ? 'keep' : 'activate');
+  }
+
+  challenge(pipeline: string, model: ModelReference | null, champion: ModelReference): Promise<Aliases> {
+    return this.change(pipeline, model === null ? '' : modelLabel(model), champion, 'challenge');
+  }
+
+  private async change(
+    pipeline: string,
+    model: string,
+    expected: ModelReference | null | undefined,
+    how: 'activate' | 'keep' | 'challenge',
+  ): Promise<Aliases> {
     const wanted = expected ? modelLabel(expected) : '';
     const reply = (await this.client.run(
       ACTIVATE_MODEL,
       [this.keys.aliases, this.keys.manifests],
-      [pipeline, modelLabel(model), expected === undefined ? 'any' : 'only', wanted],
+      [pipeline, model, expected === undefined ? 'any' : 'only', wanted, how],
     )) as [number, ...Buffer[]];
-    const [champion, previous] = reply.slice(1).map((label) => referenceOf(label.toString()));
-    if (reply[0] === Outcome.noModel) throw notFound(modelLabel(model));
+    const [champion, previous, challenger] = reply.slice(1).map((label) => referenceOf(label.toString()));
+    if (reply[0] === Outcome.noModel) throw notFound(model);
     if (reply[0] === Outcome.otherChampion)
       throw new RiverrunError(
         'ALIAS_CHANGED',
         `the champion of ${pipeline} is ${champion === undefined ? 'none' : modelLabel(champion)}, not ${wanted || 'none'}`,
       );
-    return { champion, previous };
+    return { champion, previous, challenger };
   }
 
   /** Puts back a model that Redis has lost, as the version it was; one that is there stays as it is. RiverrunError MODEL_INVALID. */

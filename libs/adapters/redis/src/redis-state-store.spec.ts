@@ -100,6 +100,14 @@ describe('states in redis', () => {
       await expect(copied(store)).rejects.toMatchObject({ code: 'WATERMARK_MISMATCH' });
     });
 
+    it('are refused where everything is gone before a store that was just opened has written', async () => {
+      await filled();
+      const store = await opened();
+      expect(await copied(store)).toHaveLength(50);
+      await client.call('UNLINK', await hashes(''));
+      await expect(copied(store)).rejects.toMatchObject({ code: 'WATERMARK_MISMATCH' });
+    });
+
     it('are refused where an older copy was put back, or another has written', async () => {
       const store = await filled();
       const all = await hashes('');

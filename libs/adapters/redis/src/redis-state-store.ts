@@ -262,6 +262,7 @@ const written = (watermark: Watermark | undefined): string =>
         model: watermark.model,
         layout: watermark.layout,
         time: watermark.time,
+        trial: watermark.trial,
       });
 
 const parsed = (watermark: string): Watermark | undefined =>

@@ -1,21 +1,30 @@
 --[[
-  Makes a model the champion of a pipeline, and the one before it its previous.
+  Makes a model the champion of a pipeline, the one before it its previous, and ends a trial; or puts a model beside the champion.
 
-  KEYS[1]  champions and previous ones by pipeline (hash)
+  KEYS[1]  champions, previous ones and challengers by pipeline (hash)
   KEYS[2]  manifests by name@version (hash)
 
   ARGV[1]  pipeline
-  ARGV[2]  name@version
+  ARGV[2]  name@version; with 'challenge' also '' for none
   ARGV[3]  'any', or 'only': then only if the champion is ARGV[4]
   ARGV[4]  name@version; '' for none
+  ARGV[5]  'activate'; 'keep': the same, and the one before goes on as challenger; 'challenge': ARGV[2] becomes challenger
 
-  Returns {1, champion, previous} as they are now, {0, champion} if it is another one, or {2} if there is no such model. '' stands for none.
+  Returns {1, champion, previous, challenger} as they are now, {0, champion} if it is another one, or {2} if there is no such model. '' stands for none.
 ]]
-if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then return {2} end
-local champion = redis.call('HGET', KEYS[1], 'champion:' .. ARGV[1]) or ''
-if ARGV[3] == 'only' and champion ~= ARGV[4] then return {0, champion} end
-if champion ~= ARGV[2] then
-  redis.call('HSET', KEYS[1], 'champion:' .. ARGV[1], ARGV[2])
-  if champion ~= '' then redis.call('HSET', KEYS[1], 'previous:' .. ARGV[1], champion) end
+local function field(alias) return alias .. ':' .. ARGV[1] end
+local function get(alias) return redis.call('HGET', KEYS[1], field(alias)) or '' end
+local function set(alias, label)
+  if label == '' then redis.call('HDEL', KEYS[1], field(alias)) else redis.call('HSET', KEYS[1], field(alias), label) end
 end
-return {1, ARGV[2], redis.call('HGET', KEYS[1], 'previous:' .. ARGV[1]) or ''}
+if ARGV[2] ~= '' and redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then return {2} end
+local champion = get('champion')
+if ARGV[3] == 'only' and champion ~= ARGV[4] then return {0, champion} end
+if ARGV[5] == 'challenge' then
+  set('challenger', ARGV[2])
+elseif champion ~= ARGV[2] then
+  set('champion', ARGV[2])
+  if champion ~= '' then set('previous', champion) end
+  set('challenger', ARGV[5] == 'keep' and champion or '')
+end
+return {1, get('champion'), get('previous'), get('challenger')}

@@ -16,7 +16,7 @@
 ]]
 local watermark, commit, unfinished, streams =
   unpack(redis.call('HMGET', KEYS[1], 'watermark', 'commit', 'unfinished', 'streams'))
-if (commit or '') ~= ARGV[2] and (commit or '') ~= ARGV[3] then
+if not commit or (commit ~= ARGV[2] and commit ~= ARGV[3]) then
   return {0, watermark or '', commit or '', unfinished or ''}
 end
 local counted = redis.call('HGET', KEYS[2], 'streams') or '0'

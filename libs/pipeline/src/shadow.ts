@@ -1,0 +1,108 @@
+/** A challenger beside the champion: a network with hidden states of its own is stepped with the same ticks, and what it would have said is compared with what the
+ *  champion's network said, truth by truth. Nobody is served any of it, and no outcome depends on it: so it lives in memory, and what a restart loses is made anew from
+ *  the streams' windows. Only the comparison itself is stored, with the watermark. */
+import type { Trial } from '#domain/ports';
+import type { Forecaster } from '#forecasting/forecaster';
+import { compareLosses, evidence, resetTest, TEST_SIZE, testBlock } from '#forecasting/sequential-test';
+import type { ModelSlot } from './model-slot.js';
+import type { StreamTable } from './stream-table.js';
+
+export class Shadow {
+  /** Times at which at least one stream could compare both. */
+  compared = 0;
+  /** Rows of the wave so far. */
+  private rows = 0;
+  /** `StreamTable.lives` of the stream that the hidden state in a slot belongs to; 0: none. */
+  private readonly lives: Int32Array;
+  /** [capacity, H] What was forecast, by the target's count modulo H. */
+  private readonly pending: Float64Array;
+  private readonly test = new Float64Array(TEST_SIZE);
+  private readonly block: number;
+  private readonly wave = { n: 0, champion: 0, challenger: 0 };
+
+  constructor(
+    readonly model: ModelSlot,
+    private readonly champion: string,
+    private readonly horizon: number,
+    capacity: number,
+    former: Trial | undefined,
+  ) {
+    this.lives = new Int32Array(capacity);
+    this.pending = new Float64Array(capacity * horizon).fill(NaN);
+    this.block = testBlock(horizon);
+    resetTest(this.test, 0);
+    const { digest } = model.manifest;
+    if (former?.champion === champion && former.challenger === digest && former.state.length === TEST_SIZE)
+      this.test.set(former.state);
+  }
+
+  /** The e-value for "the challenger is better": 1 at first; 1 / alpha decides. */
+  get evidence(): number {
+    return evidence(this.test, 0);
+  }
+
+  get trial(): Trial {
+    return { champion: this.champion, challenger: this.model.manifest.digest, state: [...this.test] };
+  }
+
+  /** Whether the slot's hidden state is this stream's. */
+  knows(table: StreamTable, slot: number): boolean {
+    return this.lives[slot] === table.lives[slot];
+  }
+
+  /** Its hidden state has just been made. */
+  learnt(table: StreamTable, slot: number): void {
+    this.lives[slot] = table.lives[slot];
+    this.pending.fill(NaN, slot * this.horizon, (slot + 1) * this.horizon);
+  }
+
+  /** A tick that the forecaster has not absorbed yet: the truth of a forecast. `said`: by the champion's network. */
+  score(table: StreamTable, forecaster: Forecaster, slot: number, value: number, said: number): void {
+    if (!this.knows(table, slot)) return;
+    const { plan } = forecaster;
+    const at = table.planAt(slot);
+    const scale = plan.scaleOf(table.plans, at);
+    const forecast = this.pending[slot * this.horizon + (plan.countOf(table.plans, at) % this.horizon)];
+    const champion = Math.abs(value - said) / scale;
+    const challenger = Math.abs(value - forecast) / scale;
+    if (!Number.isFinite(champion + challenger)) return;
+    this.wave.n += 1;
+    this.wave.champion += champion;
+    this.wave.challenger += challenger;
+  }
+
+  /** Takes the tick's place in the wave, if the stream is known; the network's inputs from the returned float on are to be written. */
+  enter(table: StreamTable, slot: number): number | undefined {
+    if (!this.knows(table, slot)) return undefined;
+    const { network } = this.model;
+    network.slots[this.rows] = slot;
+    return this.rows++ * network.spec.inputSize;
+  }
+
+  /** Steps who has entered, and lets all their errors count as one: streams of one time hang together. */
+  step(): void {
+    if (this.rows > 0) this.model.network.step(this.rows);
+    this.rows = 0;
+    const { n, champion, challenger } = this.wave;
+    this.wave.n = this.wave.champion = this.wave.challenger = 0;
+    if (n === 0) return;
+    this.compared += 1;
+    compareLosses(this.test, 0, this.block, champion / n, challenger / n);
+  }
+
+  /** After the tick was absorbed and the wave stepped, in the order of `enter`. */
+  forecast(table: StreamTable, forecaster: Forecaster, slot: number): void {
+    if (!this.knows(table, slot)) return;
+    const { plan } = forecaster;
+    const { horizon: H } = this;
+    const at = table.planAt(slot);
+    const output = this.model.network.outputs[this.rows++ * H + H - 1];
+    const forecast = plan.base(table.plans, at, H) + output * plan.scaleOf(table.plans, at);
+    this.pending[slot * H + ((plan.countOf(table.plans, at) - 1) % H)] = forecast;
+  }
+
+  /** The wave is over. */
+  leave(): void {
+    this.rows = 0;
+  }
+}
