@@ -91,9 +91,9 @@ function submit(config: Configuration, state: State, slot: number, plan: readonl
   return [{ label, to: produces.reduce<State>((s, request) => serve(config, s, request)!, sent) }];
 }
 
-/** The committed offset it leaves: for a void round, which knows of no other, the one of then. */
+/** The committed offset it leaves: with nothing but the write of a void round, the one at which that was asked for. */
 const end = (h: Holding, { size, extra }: Part): number =>
-  extra === 'checkpoint' && h.round!.next < 0 ? h.round!.at : h.pos + size;
+  extra === 'checkpoint' && size === 0 && h.round!.next < 0 ? h.round!.at : h.pos + size;
 
 /** The transaction's changelog records of one partition. */
 function changelog(h: Holding, { extra }: Part, at: number): ChangelogEntry | null {
