@@ -74,7 +74,6 @@ describe('riverrun', () => {
     await Promise.all([
       complains([], 2, /no command given/),
       complains(['prophesy'], 2, /unknown command 'prophesy'/),
-      complains(['train'], 2, /unknown command 'train'/),
       complains(['backtest', 'x.csv', '--json'], 2, /--time-column/),
       complains(['replya'], 2, /Did you mean replay/),
       complains(['--frobnicate'], 2, /unknown option '--frobnicate'/),

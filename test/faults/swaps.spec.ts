@@ -13,50 +13,69 @@ import { PARTITIONS } from './traffic.js';
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 
-await describeWithServers(['own-kafka', 'own-redis'], 'models swapped under traffic', () => {
-  let kafka: OwnKafka;
-  let redis: OwnRedis;
-  let fleet: Fleet;
-  let instances: Instance[] = [];
-  let seed = 1;
-  const serves = (label: string): Promise<void> =>
-    waitUntil(`${label} serves everywhere`, () => ALL.every((p) => fleet.audit.labelOfLast(p) === label), 20_000);
+interface Setup {
+  redis: OwnRedis;
+  fleet: Fleet;
+  instances: Instance[];
+}
 
+/** Servers, a fleet of two and its traffic, for the tests of one `describe`. */
+function setUp(forecasts: boolean): Setup {
+  const setup = {} as Setup;
+  let kafka: OwnKafka;
   beforeAll(async () => {
-    [kafka, redis] = await Promise.all([startKafka({ config: QUICK_SESSIONS }), startRedis()]);
-    fleet = await Fleet.create({ brokers: kafka.brokers, redisUrl: redis.url });
-    instances = await Promise.all([fleet.start(), fleet.start()]);
+    [kafka, setup.redis] = await Promise.all([startKafka({ config: QUICK_SESSIONS }), startRedis()]);
+    const fleet = (setup.fleet = await Fleet.create({ brokers: kafka.brokers, redisUrl: setup.redis.url, forecasts }));
+    setup.instances = await Promise.all([fleet.start(), fleet.start()]);
     await fleet.traffic.start();
-    await Promise.all(instances.map((instance) => instance.ready()));
+    await Promise.all(setup.instances.map((instance) => instance.ready()));
     await fleet.audit.check('at first');
   }, 120_000);
   afterAll(async () => {
-    await fleet?.end();
-    await Promise.all([kafka?.stop(), redis?.stop()]);
+    await setup.fleet?.end();
+    await Promise.all([kafka?.stop(), setup.redis?.stop()]);
   }, 60_000);
+  return setup;
+}
+
+const serves = (fleet: Fleet, label: string): Promise<void> =>
+  waitUntil(`${label} serves everywhere`, () => ALL.every((p) => fleet.audit.labelOfLast(p) === label), 20_000);
+
+/** Swaps with one of two instances killed at some moment around each; returns the seed of the last model. */
+async function killAroundSwaps({ fleet, instances }: Setup, from: number): Promise<number> {
+  let seed = from;
+  for (let round = 0; round < rounds(4, 20); round++) {
+    const label = await fleet.activate(++seed);
+    // Champions are looked for once a second.
+    await pause(300 + 250 * (round % 4));
+    await instances.shift()!.kill('SIGKILL');
+    instances.push(await fleet.start());
+    await serves(fleet, label);
+    await fleet.audit.check(`swap ${round}`);
+  }
+  return seed;
+}
+
+await describeWithServers(['own-kafka', 'own-redis'], 'models swapped under traffic', () => {
+  const setup = setUp(false);
+  let seed = 1;
 
   it('with kills around the swap', { timeout: rounds(4, 20) * 40_000 }, async () => {
-    for (let round = 0; round < rounds(4, 20); round++) {
-      const label = await fleet.activate(++seed);
-      // Champions are looked for once a second.
-      await pause(300 + 250 * (round % 4));
-      await instances.shift()!.kill('SIGKILL');
-      instances.push(await fleet.start());
-      await serves(label);
-      await fleet.audit.check(`swap ${round}`);
-    }
+    const { fleet } = setup;
+    seed = await killAroundSwaps(setup, seed);
     await fleet.finish('swaps');
     fleet.traffic.go();
   });
 
   it('a swap between the snapshot of Redis that comes back and now', { timeout: rounds(1, 20) * 60_000 }, async () => {
+    const { redis, fleet } = setup;
     const client = new Redis(redis.url);
     try {
       for (let round = 0; round < rounds(1, 20); round++) {
         const pattern = `{${fleet.app}:${fleet.topics.ticks}:2}:*`;
         const before = await dump(client, pattern);
         for (let i = 0; i < 2; i++) {
-          await serves(await fleet.activate(++seed));
+          await serves(fleet, await fleet.activate(++seed));
           await pause(300);
         }
         await restore(client, pattern, before);
@@ -71,43 +90,15 @@ await describeWithServers(['own-kafka', 'own-redis'], 'models swapped under traf
   });
 
   it('all of them spoke', () => {
-    for (const partition of ALL) expect(new Set(fleet.audit.labelsOf(partition)).size).toBe(seed);
+    for (const partition of ALL) expect(new Set(setup.fleet.audit.labelsOf(partition)).size).toBe(seed);
   });
 });
 
 await describeWithServers(['own-kafka', 'own-redis'], 'models that forecast, swapped under traffic', () => {
-  let kafka: OwnKafka;
-  let redis: OwnRedis;
-  let fleet: Fleet;
-  let instances: Instance[] = [];
-  let seed = 1;
-
-  beforeAll(async () => {
-    [kafka, redis] = await Promise.all([startKafka({ config: QUICK_SESSIONS }), startRedis()]);
-    fleet = await Fleet.create({ brokers: kafka.brokers, redisUrl: redis.url, forecasts: true });
-    instances = await Promise.all([fleet.start(), fleet.start()]);
-    await fleet.traffic.start();
-    await Promise.all(instances.map((instance) => instance.ready()));
-    await fleet.audit.check('at first');
-  }, 120_000);
-  afterAll(async () => {
-    await fleet?.end();
-    await Promise.all([kafka?.stop(), redis?.stop()]);
-  }, 60_000);
+  const setup = setUp(true);
 
   it('with challengers beside them, and kills around the swap', { timeout: rounds(4, 20) * 40_000 }, async () => {
-    for (let round = 0; round < rounds(4, 20); round++) {
-      const label = await fleet.activate(++seed);
-      await pause(300 + 250 * (round % 4));
-      await instances.shift()!.kill('SIGKILL');
-      instances.push(await fleet.start());
-      await waitUntil(
-        `${label} serves everywhere`,
-        () => ALL.every((p) => fleet.audit.labelOfLast(p) === label),
-        20_000,
-      );
-      await fleet.audit.check(`swap ${round}`);
-    }
-    await fleet.finish('swaps of models that forecast');
+    await killAroundSwaps(setup, 1);
+    await setup.fleet.finish('swaps of models that forecast');
   });
 });

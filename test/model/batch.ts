@@ -1,7 +1,7 @@
 /** One transaction over all partitions of a process: outcomes, changelog records, offsets. */
 import { begin, initProducer, serve } from './broker.js';
 import type { Configuration } from './configuration.js';
-import { recoverAll, send, withProcess, type Move } from './process.js';
+import { afterWrite, recoverAll, send, withProcess, type Move } from './process.js';
 import { run, warm } from './stepping.js';
 import {
   put,
@@ -10,10 +10,8 @@ import {
   type PendingOffset,
   type Process,
   type Produce,
-  type Round,
   type State,
 } from './state.js';
-import { absorbed } from './truth.js';
 
 export function transact(config: Configuration, state: State, slot: number): Move[] {
   const me = state.processes[slot];
@@ -31,10 +29,10 @@ function init(state: State, slot: number): Move[] {
   return [{ label: `inits T${id}`, to: withProcess(to, slot, { epoch: to.transactions[id].epoch }) }];
 }
 
-/** What a transaction holds of one partition: `size` records, and a slice of a checkpoint or a swap. */
+/** What a transaction holds of one partition: `size` records, and the write of a checkpoint that waits or a swap. */
 interface Part {
   readonly size: number;
-  readonly extra: 'none' | 'slice' | 'swap';
+  readonly extra: 'none' | 'checkpoint' | 'swap';
 }
 const NOTHING: Part = { size: 0, extra: 'none' };
 
@@ -44,12 +42,11 @@ function plans(config: Configuration, state: State, me: Process): Part[][] {
     const parts: Part[] = [];
     if (h.stage === 'ready') {
       const most = Math.min(config.maxBatch, state.partitions[p].end - h.pos);
-      for (let size = most; size > 0; size--) {
-        if (config.checkpoints && (h.round ?? h.W >= 0)) parts.push({ size, extra: 'slice' });
-        parts.push({ size, extra: 'none' });
-      }
+      // Who asks for a transaction goes with the next one.
+      const extra = h.round?.queued ? 'checkpoint' : 'none';
+      for (let size = most; size > (extra === 'none' ? 0 : -1); size--) parts.push({ size, extra });
       if (config.swap && h.swap < 0 && !h.saving) parts.push({ size: 0, extra: 'swap' });
-    }
+    } else if (h.stage !== 'away' && h.round?.next === -1) parts.push({ size: 0, extra: 'checkpoint' });
     all = all.flatMap((rest) => [...parts, NOTHING].map((part) => [...rest, part]));
   });
   return all.filter((plan) => plan.some((part) => part !== NOTHING));
@@ -59,7 +56,7 @@ function submit(config: Configuration, state: State, slot: number, plan: readonl
   const me = state.processes[slot];
   const { id, epoch, member, generation } = me;
   const within = plan.map((part) => part !== NOTHING);
-  const ends = me.holdings.map((h, p) => (within[p] ? h.pos + plan[p].size : -1));
+  const ends = me.holdings.map((h, p) => (within[p] ? end(h, plan[p]) : -1));
   const parts = plan.map(({ extra }, p) =>
     within[p] ? `${p}[${me.holdings[p].pos},${ends[p]})${extra === 'none' ? '' : ` ${extra}`}` : '',
   );
@@ -69,19 +66,17 @@ function submit(config: Configuration, state: State, slot: number, plan: readonl
   if (open === 'fenced') return [{ label: `${label}: fenced`, to: recoverAll(config, state, slot) }];
 
   const produces: Produce[] = [];
-  const rounds: (Round | null)[] = [];
   const entries: (ChangelogEntry | null)[] = [];
   const holdings: Holding[] = [];
   for (const [p, h] of me.holdings.entries()) {
-    const loaded = within[p] ? warm(config, state, slot, p, ends[p]) : h.hot.slice();
+    const loaded = within[p] ? warm(config, state, slot, p, h.pos + plan[p].size) : h.hot.slice();
     if (!Array.isArray(loaded)) return [{ label: `loads what ${p} needs: recovers`, to: loaded }];
-    const { hot, records } = run(config, p, { ...h, hot: loaded }, h.pos, Math.max(h.pos, ends[p]));
-    const { round, entry } = changelog(config, h, hot, plan[p], ends[p]);
-    rounds.push(round);
+    const { hot, records } = run(config, p, { ...h, hot: loaded }, h.pos, h.pos + plan[p].size);
+    const entry = changelog(h, plan[p], ends[p]);
     entries.push(entry);
-    const keepsProgress = entry && !config.rules.abortLeavesSliceDirty;
+    const early = entry?.swap === -1 && !config.rules.abortLeavesPageDirty ? afterWrite(config, h, ends[p]) : {};
     const since = config.rules.dirtySet || !within[p] ? h.since : h.pos;
-    holdings.push({ ...h, hot, since, round: keepsProgress ? round : h.round });
+    holdings.push({ ...h, hot, since, ...early });
     if (within[p]) produces.push({ kind: 'produce', from: slot, id, epoch, p, records, entry });
     if (within[p] && open.partitions[p].first < 0)
       open = { ...open, partitions: put(open.partitions, p, { ...open.partitions[p], first: h.base }) };
@@ -90,37 +85,19 @@ function submit(config: Configuration, state: State, slot: number, plan: readonl
     b < 0 ? null : { b, base: me.holdings[p].base, superseded: false },
   );
   const offsets = { kind: 'offsets', from: slot, id, epoch, member, generation, pending } as const;
-  const transaction = { ends, unacknowledged: 1, rounds, entries, produces: config.rules.offsetsFirst ? produces : [] };
+  const transaction = { ends, unacknowledged: 1, entries, produces: config.rules.offsetsFirst ? produces : [] };
   const sent = send(withProcess(open, slot, { transaction, holdings }), offsets);
   if (config.rules.offsetsFirst) return [{ label, to: sent }];
   return [{ label, to: produces.reduce<State>((s, request) => serve(config, s, request)!, sent) }];
 }
 
-/** The transaction's changelog records of one partition, and the round as it is after them. */
-function changelog(
-  config: Configuration,
-  h: Holding,
-  hot: readonly (string | null)[],
-  { extra }: Part,
-  end: number,
-): { round: Round | null; entry: ChangelogEntry | null } {
-  const { rules } = config;
-  const none = hot.map(() => null);
-  if (extra === 'none') return { round: h.round, entry: null };
-  if (extra === 'swap') return { round: h.round, entry: { slices: none, W: -1, swap: end } };
-  const { W, left } = h.round ?? begun(config, h, hot);
-  const slices = hot.map((hidden, s) => (s === left[0] ? hidden : null));
-  const rest = left.slice(1);
-  const publishes = rest.length === 0 || !rules.checkpointWaits;
-  return {
-    round: rest.length === 0 ? null : { W, left: rest },
-    entry: { slices, W: publishes ? (rules.roundTakesWAtStart ? W : h.W) : -1, swap: -1 },
-  };
-}
+/** The committed offset it leaves: with nothing but the write of a void round, the one at which that was asked for. */
+const end = (h: Holding, { size, extra }: Part): number =>
+  extra === 'checkpoint' && size === 0 && h.round!.next < 0 ? h.round!.at : h.pos + size;
 
-/** A round begins: every stream that absorbed the last W_k or later is to be written. */
-function begun(config: Configuration, h: Holding, hot: readonly (string | null)[]): Round {
-  const from = config.rules.rebuildsDirtySet ? h.checkpoint : Math.max(h.checkpoint, h.c);
-  const left = hot.flatMap((hidden, s) => (hidden !== null && hidden !== '' && absorbed(hidden) >= from ? [s] : []));
-  return { W: h.W, left };
+/** The transaction's changelog records of one partition. */
+function changelog(h: Holding, { extra }: Part, at: number): ChangelogEntry | null {
+  if (extra === 'none') return null;
+  if (extra === 'swap') return { slices: h.hot.map(() => null), W: -1, swap: at };
+  return h.round!.queued;
 }

@@ -40,14 +40,26 @@ export const DESIGN = {
   neverEvictDirty: true,
   /** The number of streams kept beside the watermark is held against the bucket at every load. */
   countBuckets: true,
-  /** W_k is published once every stream of the round is written. */
-  checkpointWaits: true,
-  /** A slice whose transaction was aborted is written again. */
-  abortLeavesSliceDirty: true,
-  /** A new owner's round covers every stream stored since the last W_k, not only what it stepped itself. */
+  /** A round's mark is written once every page of it is. */
+  markWaits: true,
+  /** A page whose transaction was aborted is written again. */
+  abortLeavesPageDirty: true,
+  /** A new owner's round covers every stream, not only what it stepped itself. */
   rebuildsDirtySet: true,
-  /** A round's W_k is the watermark at its start, not at its end. */
+  /** A round's mark is the watermark at its start, not at its end. */
   roundTakesWAtStart: true,
+  /** A round begins once W has reached the offset found committed at the takeover: marks of former owners are at or before it. */
+  roundAwaitsCommitted: true,
+  /** A page counts only if the watermark was set by this store's own last commit, or by the one under way. */
+  ownPages: true,
+  /** "No commit" in an emptied store is not the "no commit" of a store that has sent none. */
+  emptyIsNobodys: true,
+  /** A page counts only if its bucket has as many fields as are counted. */
+  countPages: true,
+  /** A round under way ends with a recovery. */
+  recoveryVoidsRound: true,
+  /** So does what it has asked to be written, and no transaction has taken yet. */
+  recoveryVoidsQueue: true,
   /** A swap saves all states up to c in the script that names the new model. */
   swapSavesFirst: true,
   /** The model of an offset comes from the swap log in Kafka, not from the name in Redis. */
@@ -74,7 +86,7 @@ export interface Configuration {
   readonly chunks?: boolean;
   /** States are loaded one by one when needed, and evicted. */
   readonly cold?: boolean;
-  /** Fuzzy checkpoints in the changelog topic. */
+  /** Fuzzy checkpoints in the changelog topic, in rounds that read Redis bucket by bucket: each stream has one. */
   readonly checkpoints?: boolean;
   /** The partition changes from model a to model b once. */
   readonly swap?: boolean;

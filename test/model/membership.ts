@@ -1,6 +1,6 @@
 /** A process in its group: eager rebalances, one assignment a generation. */
 import type { Configuration } from './configuration.js';
-import { away, forgetGroup, recoverAll, withProcess, type Move } from './process.js';
+import { away, forgetGroup, forgotten, recoverAll, withProcess, type Move } from './process.js';
 import { put, type Holding, type State } from './state.js';
 
 /** A member number that no one has: normalise() makes it the current one. */
@@ -38,7 +38,7 @@ function sync(config: Configuration, state: State, slot: number): State {
   const next = me.generation + 1 === group.generation || !config.rules.retainConsecutiveOnly;
   const holdings = me.holdings.map((h, p): Holding => {
     if (group.assignment[p] !== slot) return away(config.streams);
-    return next && (h.stage === 'ready' || h.stage === 'swapping') ? h : { ...away(config.streams), stage: 'assigned' };
+    return next && (h.stage === 'ready' || h.stage === 'swapping') ? h : { ...forgotten(config, h), lost: false };
   });
   return withProcess(state, slot, { generation: group.generation, joining: false, holdings });
 }

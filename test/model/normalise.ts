@@ -5,14 +5,20 @@
 import { CURRENT_EPOCH } from './broker.js';
 import type { Configuration } from './configuration.js';
 import { awaits, text } from './process.js';
-import type { Process, Request, State } from './state.js';
+import type { Process, Request, Save, Slot, State } from './state.js';
 
 const CURRENT = CURRENT_EPOCH;
 const OLD = 1;
 /** Generations: 3 is the current one, 2 the one before it, 1 any older. */
 const GENERATION = 3;
+const NOBODYS = -1;
 
 export function normalise(config: Configuration, state: State): State {
+  const next = renumberEpochs(config, state);
+  return config.checkpoints ? renumberCommits(config, next) : next;
+}
+
+function renumberEpochs(config: Configuration, state: State): State {
   const { transactions, group } = state;
   const epoch = (id: number, value: number): number =>
     value === 0 ? 0 : value === transactions[id].epoch ? CURRENT : OLD;
@@ -68,7 +74,64 @@ function hopeless(config: Configuration, state: State, request: Request): boolea
   if (request.kind === 'claim' || (request.kind === 'offsets' && rules.generationCheck))
     return request.member !== CURRENT || request.generation !== GENERATION;
   if (request.kind !== 'save' || !rules.compareAndSet) return false;
-  // Without faults to come a watermark never goes back.
+  if (request.expected.commit < 0 && request.expected.token === '') return true;
+  // Without faults to come, nor a restoration after one, a watermark never goes back.
   const { failovers, flushes } = state.faults;
-  return failovers === 0 && flushes === 0 && state.slots[request.p].W > request.expected.W;
+  const restored = (config.faults.flushes ?? 0) > 0 || (config.faults.bucketLosses ?? 0) > 0;
+  return failovers === 0 && flushes === 0 && !restored && state.slots[request.p].W > request.expected.W;
+}
+
+/** Commits matter only as equal or not: they are numbered in the order in which they are met. */
+function renumberCommits(config: Configuration, state: State): State {
+  const names = new Map([[0, 0]]);
+  const meet = (commit: number): unknown => names.has(commit) || names.set(commit, names.size);
+  for (const { commit } of state.slots) meet(commit);
+  for (const slots of state.history) for (const { commit } of slots) meet(commit);
+  for (const request of state.network) if (request.kind === 'save') meet(request.commit);
+  // Nothing will ever be of a commit that is neither stored nor on its way.
+  const name = (commit: number): number => names.get(commit) ?? NOBODYS;
+  if (everyCommit(state, (commit) => name(commit) === commit)) return state;
+  const slotOf = (slot: Slot): Slot => ({ ...slot, commit: name(slot.commit) });
+  const saveOf = (request: Save): Save => ({
+    ...request,
+    commit: name(request.commit),
+    expected: { ...request.expected, commit: name(request.expected.commit) },
+  });
+  const processes = state.processes.map((me) => ({
+    ...me,
+    holdings: me.holdings.map((h) => ({
+      ...h,
+      commit: name(h.commit),
+      underWay: name(h.underWay),
+      saving: h.saving && saveOf(h.saving),
+      chunks: h.chunks.map(saveOf),
+    })),
+  }));
+  const network = state.network.map((request) => (request.kind === 'save' ? saveOf(request) : request));
+  const named: State = {
+    ...state,
+    slots: state.slots.map(slotOf),
+    history: state.history.map((slots) => slots.map(slotOf)),
+    processes,
+    network: network.sort((a, b) => (text(a) < text(b) ? -1 : 1)),
+  };
+  const left = named.network.filter(
+    (request) => !hopeless(config, named, request) || awaits(processes[request.from], request),
+  );
+  return left.length === network.length ? named : renumberCommits(config, { ...named, network: left });
+}
+
+function everyCommit({ slots, history, processes, network }: State, holds: (commit: number) => boolean): boolean {
+  const ofSave = (save: Save): boolean => holds(save.commit) && holds(save.expected.commit);
+  return (
+    slots.every(({ commit }) => holds(commit)) &&
+    history.every((older) => older.every(({ commit }) => holds(commit))) &&
+    network.every((request) => request.kind !== 'save' || ofSave(request)) &&
+    processes.every(({ holdings }) =>
+      holdings.every(
+        ({ commit, underWay, saving, chunks }) =>
+          holds(commit) && holds(underWay) && (!saving || ofSave(saving)) && chunks.every(ofSave),
+      ),
+    )
+  );
 }

@@ -1,6 +1,6 @@
 /** A process: how it changes, what it sends, how it recovers, and how it takes answers. */
 import type { Configuration } from './configuration.js';
-import { put, type ChangelogEntry, type Holding, type Process, type Request, type State } from './state.js';
+import { put, type ChangelogEntry, type Holding, type Process, type Request, type Round, type State } from './state.js';
 
 export interface Move {
   readonly label: string;
@@ -15,13 +15,15 @@ export const away = (streams: number): Holding => ({
   pos: -1,
   W: -1,
   model: 'a',
+  commit: 0,
+  underWay: 0,
   since: -1,
   hot: Array<null>(streams).fill(null),
   saving: null,
   chunks: [],
   lost: false,
   swap: -1,
-  checkpoint: -1,
+  marked: -1,
   round: null,
 });
 
@@ -59,18 +61,20 @@ export function send(state: State, ...requests: readonly Request[]): State {
   return { ...state, network: network.sort((a, b) => (text(a) < text(b) ? -1 : 1)) };
 }
 
-/** What is known of a partition goes; only a mutation keeps the round's progress. */
-const forgotten = (config: Configuration, { round }: Holding): Holding => ({
-  ...away(config.streams),
-  stage: 'assigned',
-  round: config.rules.abortLeavesSliceDirty ? null : round,
-});
+/** What is known of a partition goes, but that its store is to be restored; only a mutation keeps something of the round under way. */
+export function forgotten(config: Configuration, { round, lost, base }: Holding, refused = false): Holding {
+  const { abortLeavesPageDirty, recoveryVoidsRound, recoveryVoidsQueue } = config.rules;
+  let kept: Round | null = null;
+  if (!abortLeavesPageDirty || !recoveryVoidsRound) kept = round;
+  else if (!recoveryVoidsQueue && !refused && round?.queued) kept = { ...round, next: -1 };
+  return { ...away(config.streams), stage: 'assigned', lost, round: kept, ...(kept && { base }) };
+}
 
 /** Any error or time-out inside a transaction: the producer goes, and every partition is recovered, except that a claim under way is waited for. */
 export function recoverAll(config: Configuration, state: State, slot: number): State {
   const keeps = ({ stage }: Holding): boolean =>
     stage === 'away' || (stage === 'claiming' && config.rules.claimAwaited);
-  const holdings = state.processes[slot].holdings.map((h) => (keeps(h) ? h : forgotten(config, h)));
+  const holdings = state.processes[slot].holdings.map((h) => (keeps(h) ? h : forgotten(config, h, true)));
   return withProcess(state, slot, { epoch: 0, transaction: null, holdings });
 }
 
@@ -148,19 +152,22 @@ export function answered(config: Configuration, state: State, request: Request, 
     case 'claim':
       return accepted ? withHolding(state, slot, request.p, { stage: 'claimed' }) : recoverAll(config, state, slot);
     case 'end':
-      return accepted ? committed(state, slot) : recoverAll(config, state, slot);
+      return accepted ? committed(config, state, slot) : recoverAll(config, state, slot);
     default:
       return accepted ? acknowledged(state, slot) : recoverAll(config, state, slot);
   }
 }
 
 function saved(state: State, slot: number, p: number): State {
-  const { saving, chunks, stage } = state.processes[slot].holdings[p];
+  const { saving, chunks, stage, lost } = state.processes[slot].holdings[p];
   if (chunks.length > 0)
     return send(withHolding(state, slot, p, { saving: chunks[0], chunks: chunks.slice(1) }), chunks[0]);
-  const { W, model } = saving!;
-  const next = stage === 'swapping' ? 'ready' : stage;
-  return withHolding(state, slot, p, { stage: next, saving: null, W, model, since: W });
+  const { W, model, commit } = saving!;
+  const known = { saving: null, W, model, commit, since: W };
+  // What was restored is loaded like anything else.
+  const next = { swapping: 'ready', restoring: 'claimed' } as const;
+  const settled = stage === 'swapping' || stage === 'restoring' ? next[stage] : stage;
+  return withHolding(state, slot, p, { ...known, stage: settled, lost: stage !== 'restoring' && lost });
 }
 
 /** One more request of the transaction is acknowledged; with the last one EndTxn is sent. (It may never arrive: a crash before it was sent is the same.) */
@@ -174,18 +181,38 @@ function acknowledged(state: State, slot: number): State {
   return send(waiting, ...(unacknowledged > 0 ? produces.map((request) => ({ ...request, epoch: me.epoch })) : [end]));
 }
 
-function committed(state: State, slot: number): State {
+function committed(config: Configuration, state: State, slot: number): State {
   const { transaction, holdings } = state.processes[slot];
-  const { ends, entries, rounds } = transaction!;
+  const { ends, entries } = transaction!;
   return withProcess(state, slot, {
     transaction: null,
-    holdings: holdings.map((h, p) => (ends[p] < 0 ? h : { ...h, pos: ends[p], ...noted(h, entries[p], rounds[p]) })),
+    holdings: holdings.map((h, p) =>
+      ends[p] < 0 ? h : { ...h, pos: ends[p], ...noted(config, h, entries[p], ends[p]) },
+    ),
   });
 }
 
 /** What a committed transaction's changelog records mean for the process that wrote them. */
-function noted(h: Holding, entry: ChangelogEntry | null, round: Holding['round']): Partial<Holding> {
+function noted(config: Configuration, h: Holding, entry: ChangelogEntry | null, end: number): Partial<Holding> {
   if (!entry) return {};
   if (entry.swap >= 0) return { swap: entry.swap, stage: 'swapping' };
-  return { round, checkpoint: entry.W >= 0 ? entry.W : h.checkpoint };
+  if (!config.rules.abortLeavesPageDirty) return {};
+  return afterWrite(config, h, end);
+}
+
+/** A round goes on once a page of it is written, and ends with its mark. */
+export function afterWrite(config: Configuration, h: Holding, at: number): Partial<Holding> {
+  const { round, W } = h;
+  if (!round || round.next < 0) return { round: null };
+  const marked = round.queued?.W ?? -1;
+  if (round.next > config.streams) return { round: null, marked };
+  return { round: queued(config, { ...round, queued: null, at }, W), ...(marked >= 0 && { marked }) };
+}
+
+/** With the last bucket read, and what was read of it written, the mark is next. */
+export function queued(config: Configuration, round: Round, W: number): Round {
+  if (round.queued || round.next < config.streams) return round;
+  const mark = config.rules.roundTakesWAtStart ? round.W : W;
+  const slices = Array<null>(config.streams).fill(null);
+  return { ...round, next: config.streams + 1, queued: { slices, W: mark, swap: -1 } };
 }

@@ -2,8 +2,10 @@
 import { initProducer, isChangelogOpen, isMember, isUnstable } from './broker.js';
 import type { Configuration } from './configuration.js';
 import { recover, send, withHolding, type Move } from './process.js';
+import { clear } from './redis.js';
+import { newCommit, restoring } from './saving.js';
 import { run, warm } from './stepping.js';
-import type { Holding, Request, State } from './state.js';
+import type { Hidden, Holding, Request, State } from './state.js';
 import { isWhole } from './truth.js';
 
 export function recovery(config: Configuration, state: State, slot: number, p: number): Move[] {
@@ -20,6 +22,8 @@ export function recovery(config: Configuration, state: State, slot: number, p: n
       return claim(config, state, slot, p);
     case 'claimed':
       return load(config, state, slot, p);
+    case 'restoring':
+      return restore(config, state, slot, p);
     case 'replaying':
       return replay(config, state, slot, p);
     default:
@@ -68,8 +72,10 @@ function load(config: Configuration, state: State, slot: number, p: number): Mov
   const stored = state.slots[p];
   const { checkpoint, swap } = state.partitions[p];
   const label = `loads ${p}: W = ${stored.W}`;
-  const known: Partial<Holding> = { W: stored.W, model: stored.model, swap, checkpoint: checkpoint.W, lost: false };
-  if (stored.W > c) {
+  const marked = config.rules.rebuildsDirtySet ? -1 : c;
+  const { W, model, commit } = stored;
+  const known: Partial<Holding> = { W, model, commit, underWay: 0, swap, marked, lost: false };
+  if (stored.W > c && !lost) {
     // A newer c means that somebody else went on: drop it. Otherwise states are ahead of what was committed, which must not happen.
     if (config.rules.rereadsStable && isUnstable(state, p)) return [];
     if (state.partitions[p].c >= stored.W)
@@ -79,10 +85,18 @@ function load(config: Configuration, state: State, slot: number, p: number): Mov
   if (stored.W < 0 || lost || (!config.cold && config.rules.countBuckets && !isWhole(stored))) {
     if (checkpoint.W < 0 && base < 0)
       return [{ label: `${label}, refuses`, to: withHolding(state, slot, p, { stage: 'refused' }) }];
+    // Nothing has been yet: W is made with the first save.
+    if (c === base)
+      return [
+        {
+          label,
+          to: withHolding(state, slot, p, { ...known, stage: 'ready', pos: c, since: -1, hot: checkpoint.streams }),
+        },
+      ];
     const from = checkpoint.W >= 0 ? checkpoint.W : base;
-    const { hot } = run(config, p, { ...known, hot: checkpoint.streams }, from, c);
-    const to = withHolding(state, slot, p, { ...known, stage: 'ready', pos: c, since: -1, hot });
-    return [{ label: `restores ${p} from W_k = ${from}`, to }];
+    if (from > c) return [{ label: `the mark is at ${from} > c, reads c again`, to: recover(config, state, slot, p) }];
+    const to = withHolding(state, slot, p, { stage: 'restoring', W: from, hot: checkpoint.streams });
+    return [{ label: `reads the checkpoint of ${p}: W_k = ${from}`, to }];
   }
   const since = stored.W;
   if (config.cold)
@@ -90,6 +104,17 @@ function load(config: Configuration, state: State, slot: number, p: number): Mov
   const pos = config.rules.suppressReplay ? c : stored.W;
   const { hot } = run(config, p, { ...known, hot: stored.streams }, stored.W, pos);
   return [{ label, to: withHolding(state, slot, p, { ...known, stage: 'ready', pos, since, hot }) }];
+}
+
+/** Empties the store and fills it with what the checkpoint had; then it is loaded like any other. */
+function restore(config: Configuration, state: State, slot: number, p: number): Move[] {
+  const { saving, W, hot } = state.processes[slot].holdings[p];
+  if (saving) return [];
+  const cleared = clear(state, p);
+  const commit = config.checkpoints ? newCommit(state) : 0;
+  const request = restoring(state, slot, p, commit, W, hot as Hidden[]);
+  const to = send(withHolding(cleared, slot, p, { saving: request, underWay: commit }), request);
+  return [{ label: `restores ${p} at W = ${W}`, to }];
 }
 
 /** Replays the next record with its stream loaded on demand. */

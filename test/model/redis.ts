@@ -6,35 +6,45 @@ export const emptySlot = (streams: number, W: number): Slot => ({
   W,
   model: 'a',
   token: '',
-  count: 0,
+  commit: 0,
+  counts: Array<number>(streams).fill(0),
   streams: Array<string>(streams).fill(''),
 });
 
 /** The compare-and-set; null if it does not apply. */
 export function save(config: Configuration, state: State, request: Save): State | null {
   const slot = state.slots[request.p];
-  const { W, model, token } = request.expected;
+  const { W, model, token, commit } = request.expected;
   const follows = token !== '' && config.rules.chunkToken;
-  const applies = follows ? slot.token === token : slot.W === W && slot.model === model;
+  const applies = follows ? slot.token === token : slot.W === W && slot.model === model && slot.commit === commit;
   if (config.rules.compareAndSet && !applies) return null;
   const before = request.afresh ? slot.streams.map(() => '') : slot.streams;
   const streams = before.map((h, s) => request.streams[s] ?? h);
   // HSET tells how many fields are new: a bucket that was lost in between never gets its count right again.
-  const added = streams.filter((h, s) => h !== '' && before[s] === '').length;
+  const counts = streams.map((h, s) => (request.afresh ? 0 : slot.counts[s]) + (h !== '' && before[s] === '' ? 1 : 0));
   const next: Slot = {
     W: request.W >= 0 ? request.W : slot.W,
     model: request.W >= 0 ? request.model : slot.model,
     token: request.token,
-    count: (request.afresh ? 0 : slot.count) + added,
+    commit: request.W >= 0 ? request.commit : slot.commit,
+    counts,
     streams,
   };
-  const history = state.faults.failovers > 0 ? [...state.history, state.slots].slice(-2) : state.history;
-  return { ...state, history, slots: put(state.slots, request.p, next) };
+  return written(state, request.p, next);
 }
 
-export function loseBucket(state: State, p: number): State {
+function written(state: State, p: number, next: Slot): State {
+  const history = state.faults.failovers > 0 ? [...state.history, state.slots].slice(-2) : state.history;
+  return { ...state, history, slots: put(state.slots, p, next) };
+}
+
+/** Before a restoration. */
+export const clear = (state: State, p: number): State =>
+  written(state, p, emptySlot(state.slots[p].streams.length, -1));
+
+export function loseBucket(state: State, p: number, stream: number): State {
   const slot = state.slots[p];
-  return { ...state, slots: put(state.slots, p, { ...slot, streams: slot.streams.map(() => '') }) };
+  return { ...state, slots: put(state.slots, p, { ...slot, streams: put(slot.streams, stream, '') }) };
 }
 
 export const flush = (state: State): State => ({

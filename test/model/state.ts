@@ -3,7 +3,7 @@
 /** A stream's hidden state: the offsets it absorbed, each with the model of that step, as in "0a2a". The empty string is a new stream. */
 export type Hidden = string;
 
-/** Records of a transaction in the changelog topic: slices of a checkpoint, its W_k (-1: none), a swap's offset (-1: none). */
+/** Records of a transaction in the changelog topic: a page of a checkpoint, its mark W_k (-1: none), a swap's offset (-1: none). */
 export interface ChangelogEntry {
   readonly slices: readonly (Hidden | null)[];
   readonly W: number;
@@ -53,21 +53,39 @@ export interface Group {
   readonly assignment: readonly number[];
 }
 
-/** A partition's keys in Redis: watermark (-1: missing), model and count beside it, and one bucket of streams. */
+/** A partition's keys in Redis: watermark (-1: missing) and model, the commit that set them, and a bucket for each stream with the count of its fields. */
 export interface Slot {
   readonly W: number;
   readonly model: string;
   readonly token: string;
-  readonly count: number;
+  /** 0: none. Told apart only where there are checkpoints. */
+  readonly commit: number;
+  readonly counts: readonly number[];
   readonly streams: readonly Hidden[];
 }
 
 export type Stage =
-  'away' | 'assigned' | 'fence' | 'fenced' | 'claiming' | 'claimed' | 'replaying' | 'ready' | 'swapping' | 'refused';
+  | 'away'
+  | 'assigned'
+  | 'fence'
+  | 'fenced'
+  | 'claiming'
+  | 'claimed'
+  | 'restoring'
+  | 'replaying'
+  | 'ready'
+  | 'swapping'
+  | 'refused';
 
+/** A round of checkpoints under way. */
 export interface Round {
+  /** The watermark as it was when the round began. */
   readonly W: number;
-  readonly left: readonly number[];
+  /** The bucket to read next, or behind the last one the mark's turn; -1: the round is void. */
+  readonly next: number;
+  /** What waits for a transaction, and the committed offset to which that was asked for. */
+  readonly queued: ChangelogEntry | null;
+  readonly at: number;
 }
 
 /** What a process holds of one partition. */
@@ -79,9 +97,11 @@ export interface Holding {
   readonly base: number;
   /** Next offset to step. */
   readonly pos: number;
-  /** Watermark and model last acknowledged by Redis. */
+  /** Watermark, model and commit last acknowledged by Redis, and the commit sent last (0: none since the store was opened). */
   readonly W: number;
   readonly model: string;
+  readonly commit: number;
+  readonly underWay: number;
   /** Streams that absorbed this offset or a later one are dirty. */
   readonly since: number;
   /** Hidden states in memory; null is not loaded. */
@@ -89,11 +109,11 @@ export interface Holding {
   /** The script under way, and those to follow. */
   readonly saving: Save | null;
   readonly chunks: readonly Save[];
-  /** The bucket was found incomplete. */
+  /** A bucket was found incomplete: everything is restored. */
   readonly lost: boolean;
-  /** The swap and the W_k that it knows of; its round under way. */
+  /** The swap that it knows of; its own last mark, and its round under way. */
   readonly swap: number;
-  readonly checkpoint: number;
+  readonly marked: number;
   readonly round: Round | null;
 }
 
@@ -103,7 +123,6 @@ export interface OpenTransaction {
   readonly unacknowledged: number;
   /** Records still to be produced, once the offsets are acknowledged. */
   readonly produces: readonly Produce[];
-  readonly rounds: readonly (Round | null)[];
   readonly entries: readonly (ChangelogEntry | null)[];
 }
 
@@ -155,18 +174,19 @@ export interface Claim extends Sent {
 export interface Save extends Sent {
   readonly kind: 'save';
   readonly p: number;
-  readonly expected: { readonly W: number; readonly model: string; readonly token: string };
+  readonly expected: { readonly W: number; readonly model: string; readonly token: string; readonly commit: number };
   /** What it leaves behind; W -1: watermark and model stay. */
   readonly W: number;
   readonly model: string;
   readonly token: string;
+  readonly commit: number;
   readonly streams: readonly (Hidden | null)[];
-  /** Whether the bucket is emptied first. */
+  /** Whether all buckets are emptied first. */
   readonly afresh: boolean;
 }
 export type Request = Produce | Offsets | End | Claim | Save;
 
-/** Faults still allowed, and which process slot has died for good (-1: none). */
+/** Faults still allowed, rounds of checkpoints that may still begin (Infinity: any), and which process slot has died for good (-1: none). */
 export interface Faults {
   readonly crashes: number;
   readonly expulsions: number;
@@ -175,6 +195,7 @@ export interface Faults {
   readonly failovers: number;
   readonly flushes: number;
   readonly bucketLosses: number;
+  readonly rounds: number;
   readonly dead: number;
 }
 

@@ -2,7 +2,7 @@
 import type { Configuration } from './configuration.js';
 import { recover, withHolding } from './process.js';
 import type { Hidden, Holding, State } from './state.js';
-import { absorbed, isWhole, modelAt, step } from './truth.js';
+import { absorbed, isBucketWhole, modelAt, step } from './truth.js';
 
 type Stepped = Pick<Holding, 'hot'> & Partial<Holding>;
 
@@ -45,7 +45,7 @@ export function warm(
   const { rules } = config;
   if (rules.coldLoadChecksWatermark && (stored.W !== h.W || stored.model !== h.model))
     return recover(config, state, slot, p);
-  if (rules.countBuckets && !isWhole(stored))
+  if (rules.countBuckets && !cold.every((s) => isBucketWhole(stored, s)))
     return withHolding(recover(config, state, slot, p), slot, p, { lost: true });
   for (const s of cold) hot[s] = stored.streams[s];
   return hot;

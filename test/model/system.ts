@@ -8,6 +8,7 @@ import { answered, giveUp, startProcess, text, type Move } from './process.js';
 import { recovery } from './recovery.js';
 import { emptySlot, flush, loseBucket, save } from './redis.js';
 import { save as saves } from './saving.js';
+import { rounds } from './rounds.js';
 import type { Step, System } from './search.js';
 import { put, type Faults, type Partition, type Process, type State } from './state.js';
 import { evictions } from './stepping.js';
@@ -51,7 +52,10 @@ export function initialState(config: Configuration): State {
       joined: [false, false],
       assignment: config.log.map((_, p) => p),
     },
-    slots: config.log.map(() => emptySlot(config.streams, known)),
+    slots: config.log.map(() => ({
+      ...emptySlot(config.streams, known),
+      commit: config.checkpoints && known >= 0 ? 1 : 0,
+    })),
     history: [],
     processes,
     network: [],
@@ -63,6 +67,7 @@ export function initialState(config: Configuration): State {
       failovers: 0,
       flushes: 0,
       bucketLosses: 0,
+      rounds: Infinity,
       dead: -1,
       ...config.faults,
     },
@@ -70,7 +75,7 @@ export function initialState(config: Configuration): State {
   };
 }
 
-const spend = (state: State, fault: Exclude<keyof Faults, 'dead'>): State => ({
+const spend = (state: State, fault: Exclude<keyof Faults, 'dead' | 'rounds'>): State => ({
   ...state,
   faults: { ...state.faults, [fault]: state.faults[fault] - 1 },
 });
@@ -141,9 +146,11 @@ function faults(config: Configuration, state: State): TaggedStep[] {
     });
   if (left.flushes > 0) add('redis: FLUSHALL', flush(spend(state, 'flushes')));
   if (left.bucketLosses > 0)
-    state.slots.forEach((slot, p) => {
-      if (slot.count > 0) add(`redis: loses the bucket of ${p}`, loseBucket(spend(state, 'bucketLosses'), p));
-    });
+    state.slots.forEach(({ streams }, p) =>
+      streams.forEach((hidden, s) => {
+        if (hidden !== '') add(`redis: loses bucket ${s} of ${p}`, loseBucket(spend(state, 'bucketLosses'), p, s));
+      }),
+    );
   if (left.transactionTimeouts > 0)
     for (const step of transactionTimeouts(state)) add(step.label, spend(step.to, 'transactionTimeouts'));
   return all;
@@ -159,6 +166,7 @@ export function transactionTimeouts(state: State): { label: string; to: State; i
 function moves(config: Configuration, state: State, slot: number): Move[] {
   const me = state.processes[slot];
   const all = membership(config, state, slot);
+  me.holdings.forEach((_, p) => all.push(...rounds(config, state, slot, p)));
   if (me.joining && config.rules.quietWhileJoining) return all;
   all.push(...transact(config, state, slot));
   me.holdings.forEach((_, p) => {

@@ -22,6 +22,9 @@ const holds = (name: string, part: Part, ...without: Rule[]): Holds => ({
 });
 
 const ONE = { log: [[0]], streams: 1 };
+/** Two buckets, which a round reads at different moments; and one that is stored twice. */
+const ROUNDS = { log: [[0, 1]], checkpoints: true };
+const LATER = { log: [[0, 0]], streams: 1 };
 
 export const HOLD: readonly Holds[] = [
   holds('a crash', { faults: { crashes: 1 } }),
@@ -39,7 +42,24 @@ export const HOLD: readonly Holds[] = [
   holds('a fail-over under cold loads and evictions', { cold: true, faults: { failovers: 1, timeouts: 1 } }),
   holds('a lost bucket under cold loads', { log: [[0, 1]], cold: true, faults: { bucketLosses: 1, timeouts: 1 } }),
   holds('FLUSHALL, restored from fuzzy checkpoints', { log: [[0, 1, 0]], checkpoints: true, faults: { flushes: 1 } }),
-  holds('FLUSHALL and an aborted slice', { log: [[0, 1]], checkpoints: true, faults: { flushes: 1, timeouts: 1 } }),
+  holds('FLUSHALL amid a round, and again', { ...ROUNDS, faults: { flushes: 2 } }),
+  holds('a lost bucket amid a round, then FLUSHALL', {
+    ...ROUNDS,
+    faults: { bucketLosses: 1, flushes: 1 },
+  }),
+  holds('an older copy amid a round, then FLUSHALL', {
+    ...ROUNDS,
+    faults: { failovers: 1, flushes: 1 },
+  }),
+  holds('an older copy and a lost bucket amid a round', {
+    ...ROUNDS,
+    faults: { failovers: 1, bucketLosses: 1 },
+  }),
+  holds('FLUSHALL amid a round under cold loads', {
+    ...ROUNDS,
+    cold: true,
+    faults: { flushes: 1 },
+  }),
   holds('a swap and a fail-over', { swap: true, faults: { failovers: 1 } }),
   holds('a swap and a late request', { swap: true, faults: { timeouts: 1 } }),
   holds('a first start with a crash', { ...ONE, firstStart: true, faults: { crashes: 1 } }),
@@ -63,20 +83,33 @@ export const HOLD_AT_LENGTH: readonly Holds[] = [
     chunks: true,
     faults: { expulsions: 1, failovers: 1 },
   }),
-  holds('chunks and FLUSHALL', { log: [[0, 1]], chunks: true, checkpoints: true, faults: { flushes: 1, timeouts: 1 } }),
+  holds('chunks and FLUSHALL', { ...ROUNDS, chunks: true, faults: { flushes: 1, timeouts: 1, rounds: 1 } }),
   holds('chunks, cold loads and a crash', {
     log: [[0, 1]],
     chunks: true,
     cold: true,
     faults: { failovers: 1, crashes: 1 },
   }),
-  holds('checkpoints and a crash', { log: [[0, 1]], checkpoints: true, faults: { flushes: 1, crashes: 1 } }),
+  holds('FLUSHALL and an aborted page', { ...ROUNDS, faults: { flushes: 1, timeouts: 1 } }),
+  holds('an older copy and an aborted page', {
+    log: [[0, 0]],
+    streams: 1,
+    checkpoints: true,
+    faults: { failovers: 1, timeouts: 1 },
+  }),
+  holds('checkpoints and a crash', { ...ROUNDS, faults: { flushes: 1, crashes: 1, rounds: 1 } }),
+  holds('checkpoints and a zombie', { ...ONE, checkpoints: true, faults: { flushes: 1, expulsions: 1 } }),
+  holds('checkpoints and a zombie, two buckets', { ...ROUNDS, faults: { flushes: 1, expulsions: 1, rounds: 1 } }),
   holds('a lost bucket and checkpoints, three records', {
     log: [[0, 1, 0]],
     checkpoints: true,
-    faults: { bucketLosses: 1, timeouts: 1 },
+    faults: { bucketLosses: 1, timeouts: 1, rounds: 1 },
   }),
-  holds('a swap, checkpoints and FLUSHALL', { swap: true, checkpoints: true, faults: { flushes: 1, timeouts: 1 } }),
+  holds('a swap, checkpoints and FLUSHALL', {
+    swap: true,
+    checkpoints: true,
+    faults: { flushes: 1, timeouts: 1, rounds: 1 },
+  }),
   holds('a swap and a crash', { swap: true, faults: { crashes: 1 } }),
   holds('a swap and a zombie', { swap: true, faults: { expulsions: 1 } }),
   holds('a first start with a zombie', { firstStart: true, faults: { expulsions: 1 } }),
@@ -125,14 +158,26 @@ export const BREAK: readonly Breaks[] = [
   breaks('coldLoadChecksWatermark', { cold: true, faults: { failovers: 1 } }, /computed from "1a"/),
   breaks('neverEvictDirty', { cold: true }, /I4/),
   breaks('countBuckets', { cold: true, faults: { bucketLosses: 1 } }, /computed from "1a"/),
-  breaks('checkpointWaits', { log: [[0, 1, 0]], checkpoints: true, faults: { flushes: 1 } }, /I4/),
-  breaks('roundTakesWAtStart', { log: [[0, 1, 0, 1]], checkpoints: true, faults: { flushes: 1 } }, /I4/),
-  breaks('abortLeavesSliceDirty', { log: [[0, 1]], checkpoints: true, faults: { flushes: 1, timeouts: 1 } }, /I4/),
-  breaks('rebuildsDirtySet', { log: [[0, 1]], checkpoints: true, faults: { flushes: 1, timeouts: 1 } }, /I4/),
+  breaks('markWaits', ROUNDS, /I5/),
+  breaks('roundTakesWAtStart', ROUNDS, /I5/),
+  breaks('abortLeavesPageDirty', { ...ROUNDS, faults: { timeouts: 1 } }, /I5/),
+  breaks('rebuildsDirtySet', { ...ROUNDS, faults: { timeouts: 1 } }, /I5/),
+  breaks('roundAwaitsCommitted', { ...ROUNDS, ...LATER, maxBatch: 1, faults: { failovers: 1, timeouts: 1 } }, /I5/),
+  breaks('ownPages', { ...ROUNDS, faults: { flushes: 1 } }, /I5/),
+  breaks('ownPages', { ...ROUNDS, faults: { failovers: 1 } }, /I5/),
+  breaks('emptyIsNobodys', { ...ROUNDS, faults: { flushes: 1, timeouts: 1 } }, /I5/),
+  breaks('countPages', { ...ROUNDS, faults: { bucketLosses: 1 } }, /I5/),
+  breaks('recoveryVoidsRound', { ...ROUNDS, faults: { failovers: 1 } }, /I5/),
+  breaks('recoveryVoidsRound', { ...ROUNDS, faults: { bucketLosses: 1 } }, /I5/),
   breaks('swapLog', { swap: true, faults: { timeouts: 1 } }, /computed from "0a1a" instead of "0b1b"/),
   breaks('changelogToEnd', { swap: true, faults: { crashes: 1 } }, /computed from "0a1a" instead of "0b1b"/),
   breaks('baseOnce', { firstStart: true, faults: { crashes: 1 } }, /computed from "1a" instead of "0a1a"/),
   breaks('baseInMetadata', { ...ONE, firstStart: true, faults: { crashes: 1 } }, /refused/),
+];
+
+/** What breaks after a minute only. */
+export const BREAK_AT_LENGTH: readonly Breaks[] = [
+  breaks('recoveryVoidsQueue', { ...ONE, checkpoints: true, faults: { expulsions: 2 } }, /I2/),
 ];
 
 /** Faults after which, in any state, either process alone gets on without waiting for a transaction's time-out. */
@@ -142,7 +187,7 @@ export const LIVE: readonly Holds[] = [
   holds('lost answers', { ...ONE, faults: { timeouts: 1 } }),
   holds('a first start with a crash', { ...ONE, firstStart: true, faults: { crashes: 1 } }),
   holds('a fail-over and cold loads', { cold: true, faults: { failovers: 1, timeouts: 1 } }),
-  holds('FLUSHALL and checkpoints', { log: [[0, 1]], checkpoints: true, faults: { flushes: 1 } }),
+  holds('FLUSHALL and checkpoints', { ...ROUNDS, faults: { flushes: 1 } }),
   holds('a swap', { swap: true, faults: { timeouts: 1 } }),
 ];
 

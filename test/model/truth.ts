@@ -1,4 +1,4 @@
-/** What an uninterrupted pass over the log gives, and the invariants I1 to I4 of the protocol held against it. */
+/** What an uninterrupted pass over the log gives, and the invariants I1 to I5 of the protocol held against it. */
 import type { Configuration } from './configuration.js';
 import type { Hidden, Slot, State } from './state.js';
 
@@ -36,8 +36,10 @@ function decidedSwap(state: State, p: number): number {
   return deciding?.changelog[p]?.swap ?? state.partitions[p].swap;
 }
 
-/** Whether the bucket holds as many streams as are counted beside the watermark. */
-export const isWhole = (slot: Slot): boolean => slot.count === slot.streams.filter((h) => h !== '').length;
+/** Whether a stream's bucket holds as many fields as are counted; whether all do. */
+export const isBucketWhole = ({ counts, streams }: Slot, stream: number): boolean =>
+  counts[stream] === (streams[stream] === '' ? 0 : 1);
+export const isWhole = (slot: Slot): boolean => slot.streams.every((_, stream) => isBucketWhole(slot, stream));
 
 export function violation(config: Configuration, state: State): string | undefined {
   if (state.wrong !== '') return state.wrong;
@@ -48,14 +50,31 @@ export function violation(config: Configuration, state: State): string | undefin
     if (wrong >= 0) return `I2: c = ${c}, and record ${wrong} of partition ${p} has ${outcomes[wrong]} outcomes`;
     const { W, streams } = state.slots[p];
     if (W > c) return `I3: W = ${W} > c = ${c} in partition ${p}`;
-    for (let s = 0; W >= 0 && isWhole(state.slots[p]) && s < config.streams; s++) {
+    for (let s = 0; W >= 0 && s < config.streams; s++) {
+      if (!isBucketWhole(state.slots[p], s)) continue;
       const o = absorbed(streams[s]);
       if (o >= c || streams[s] !== hiddenAt(config, state, p, s, o + 1))
         return `I3: stored state "${streams[s]}" of stream ${s} of partition ${p}, c = ${c}`;
       if (o < absorbed(hiddenAt(config, state, p, s, W)))
         return `I4: stored state "${streams[s]}" of stream ${s} of partition ${p} lacks a record below W = ${W}`;
     }
+    const lacks = checkpointLacks(config, state, p, c);
+    if (lacks !== undefined) return lacks;
     if (state.processes.some(({ holdings }) => holdings[p].stage === 'refused')) return `partition ${p} is refused`;
+  }
+  return undefined;
+}
+
+/** I5: a replay from the mark, in which each stream skips what its copy has absorbed, gives the states of one pass. Whoever loses Redis now restores that. */
+function checkpointLacks(config: Configuration, state: State, p: number, c: number): string | undefined {
+  const { W, streams } = state.partitions[p].checkpoint;
+  if (W > c) return `I5: a mark at ${W} > c = ${c} in partition ${p}`;
+  for (let s = 0; s < config.streams; s++) {
+    const o = absorbed(streams[s]);
+    if ((o >= 0 && o >= c) || streams[s] !== hiddenAt(config, state, p, s, o + 1))
+      return `I5: a copy "${streams[s]}" of stream ${s} of partition ${p}, c = ${c}`;
+    if (W >= 0 && o < absorbed(hiddenAt(config, state, p, s, W)))
+      return `I5: the copy "${streams[s]}" of stream ${s} of partition ${p} lacks a record below the mark at ${W}`;
   }
   return undefined;
 }

@@ -20,6 +20,30 @@ export function rememberOutcomes(
   return seen;
 }
 
+/** Takes `ticks` through while the process dies just before its n-th write takes effect (2 n in `crashes`), or just after (2 n + 1). The outcomes, by offset. */
+export async function runThroughCrashes(
+  pipeline: TestPipeline,
+  ticks: readonly (TickJson | string)[],
+  crashes: readonly number[],
+): Promise<ReadonlyMap<number, Outcome>> {
+  const { states } = pipeline;
+  const commit = states.commit.bind(states);
+  let writes = 0;
+  const dying = async <T>(write: () => Promise<T>): Promise<T> => {
+    writes += 1;
+    const [before, after] = [crashes.includes(2 * writes), crashes.includes(2 * writes + 1)];
+    if (before) throw new Error('killed');
+    const result = await write();
+    if (after) throw new Error('killed');
+    return result;
+  };
+  const seen = rememberOutcomes(pipeline, dying);
+  states.commit = (changes) => dying(() => commit(changes));
+  await runInSpiteOf(pipeline, ticks, seen);
+  writes = Infinity;
+  return seen;
+}
+
 /** Until all of `ticks` are seen; `afterBatch` may die too. Nothing else than 'killed' may keep the pipeline from opening. */
 export async function runInSpiteOf(
   pipeline: TestPipeline,

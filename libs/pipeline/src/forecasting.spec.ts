@@ -6,7 +6,7 @@ import { Forecaster } from '#forecasting/forecaster';
 import { forecastFeatures } from '#forecasting/other-inputs';
 import { createNetwork } from '#rnn/network';
 import type { NetworkSpec } from '#rnn/spec';
-import { rememberOutcomes, runInSpiteOf } from '../../../test/support/crashes.js';
+import { runThroughCrashes } from '../../../test/support/crashes.js';
 import { gruSpec, modelOf, seeded } from '../../../test/support/models.js';
 import { finalStates, mixedTicks, run, TestPipeline, type TickJson } from '../../../test/support/pipelines.js';
 
@@ -103,20 +103,7 @@ describe('forecasts', () => {
           const options = { maxBatch: 16, saveAfterMs: 1e9, saveAfterRecords: 48 };
           const pipeline = await new TestPipeline(spec({ horizon, season: 'auto' }), options).open();
           await pipeline.swap(model);
-          const commit = pipeline.states.commit.bind(pipeline.states);
-          let writes = 0;
-          const dying = async <T>(write: () => Promise<T>): Promise<T> => {
-            writes += 1;
-            const [before, after] = [crashes.includes(2 * writes), crashes.includes(2 * writes + 1)];
-            if (before) throw new Error('killed');
-            const result = await write();
-            if (after) throw new Error('killed');
-            return result;
-          };
-          const seen = rememberOutcomes(pipeline, dying);
-          pipeline.states.commit = (changes) => dying(() => commit(changes));
-          await runInSpiteOf(pipeline, ticks, seen);
-          writes = Infinity;
+          const seen = await runThroughCrashes(pipeline, ticks, crashes);
           expect(ticks.map((_, offset) => seen.get(offset))).toEqual(expected);
           expect(await finalStates(pipeline)).toEqual(await finalStates(calm));
         },

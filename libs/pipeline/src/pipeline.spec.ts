@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_PIPELINE } from '#domain/pipeline-spec';
 import { createNetwork } from '#rnn/network';
 import { gruSpec, modelOf, seeded } from '../../../test/support/models.js';
-import { rememberOutcomes, runInSpiteOf } from '../../../test/support/crashes.js';
+import { runThroughCrashes } from '../../../test/support/crashes.js';
 import {
   finalStates,
   mixedTicks,
@@ -92,21 +92,7 @@ describe('a crash', () => {
             saveAfterRecords: 48,
           }).open();
           await pipeline.swap(model);
-          const commit = pipeline.states.commit.bind(pipeline.states);
-          let writes = 0;
-          // The process dies just before, or just after, its n-th write took effect.
-          const dying = async <T>(write: () => Promise<T>): Promise<T> => {
-            writes += 1;
-            const [before, after] = [crashes.includes(2 * writes), crashes.includes(2 * writes + 1)];
-            if (before) throw new Error('killed');
-            const result = await write();
-            if (after) throw new Error('killed');
-            return result;
-          };
-          const seen = rememberOutcomes(pipeline, dying);
-          pipeline.states.commit = (changes) => dying(() => commit(changes));
-          await runInSpiteOf(pipeline, ticks, seen);
-          writes = Infinity;
+          const seen = await runThroughCrashes(pipeline, ticks, crashes);
           expect(ticks.map((_, offset) => seen.get(offset))).toEqual(expected);
           expect(await finalStates(pipeline)).toEqual(await finalStates(calm));
         },

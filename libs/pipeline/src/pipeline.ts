@@ -16,7 +16,7 @@ import { Shadow } from './shadow.js';
 import { layoutId, readState } from './state-codec.js';
 import { toStreamUnits } from './features.js';
 import { bytesPerStream, Field, scaleIndex } from './stream-table.js';
-import { viewOf, type StreamView } from './stream-view.js';
+import { orNull, viewOf, type StreamView } from './stream-view.js';
 import { isExpired, StoredExpiry } from './expiry.js';
 import { readWindows, replay, windowOf } from './warm-up.js';
 
@@ -49,8 +49,6 @@ export type { StreamView } from './stream-view.js';
 /** The store holds other states than this pipeline has left there: only a recovery helps. */
 export const isStoreGone = (error: unknown): error is RiverrunError =>
   error instanceof RiverrunError && (error.code === 'STATE_LOST' || error.code === 'WATERMARK_MISMATCH');
-
-const finiteOrNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
 
 /** Finds the artifact a stored watermark names. */
 export type FindModel = (digest: string) => Promise<ModelArtifact>;
@@ -276,17 +274,20 @@ export class Pipeline {
   /** Runs `artifact` beside the model that serves; undefined ends that. Nothing runs beside a model that does not forecast. RiverrunError MODEL_MISMATCH if the two
    *  do not forecast the same steps of the same season. */
   challenge(artifact: ModelArtifact | undefined): Promise<void> {
-    return this.serially(async () => {
+    return this.serially(() => {
       const { core } = this;
       const served = core.model?.manifest;
-      if (artifact === undefined || served?.forecast === undefined || artifact.manifest.digest === served.digest)
-        return void (core.shadow = undefined);
-      if (core.shadow?.model.manifest.digest === artifact.manifest.digest) return;
+      const digest = artifact?.manifest.digest;
+      if (artifact === undefined || served?.forecast === undefined || digest === served.digest) {
+        core.shadow = undefined;
+        return Promise.resolve();
+      }
+      if (core.shadow?.model.manifest.digest === digest) return Promise.resolve();
       mustCompare(served, artifact.manifest);
       const slot = this.slotFor(artifact, core.table.capacity);
       const { horizon } = served.forecast;
       core.shadow = new Shadow(slot, served.digest, horizon, core.table.capacity, core.watermark?.trial);
-      await Promise.resolve();
+      return Promise.resolve();
     });
   }
 
@@ -369,7 +370,7 @@ export class Pipeline {
       if (forecaster !== undefined)
         replayForecasts(core.table, forecaster, model.network, [slot], [rows], width, (step) => {
           model.network.readState(slot, memory);
-          add(step, Array.from(memory), finiteOrNull(forecaster.plan.mixed[forecaster.horizon - 1]));
+          add(step, Array.from(memory), orNull(forecaster.plan.mixed[forecaster.horizon - 1]));
         });
       else
         replay(core.table, model, [slot], [rows], width, (step) => {
@@ -381,7 +382,7 @@ export class Pipeline {
             core.table.meta,
             scaleIndex(core.table, slot, 0),
           );
-          add(step, Array.from(memory), finiteOrNull(output));
+          add(step, Array.from(memory), orNull(output));
         });
       const exact = live.every((x, k) => Object.is(x, memory[k]));
       model.network.writeState(slot, live);

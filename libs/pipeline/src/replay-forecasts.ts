@@ -2,12 +2,12 @@
 import type { Forecaster } from '#forecasting/forecaster';
 import { writeOtherInput } from '#forecasting/other-inputs';
 import type { Network } from '#rnn/network.types';
-import { fitScale } from '#rnn/scaler';
+import { fitScales } from './fit-scales.js';
 import type { ModelSlot } from './model-slot.js';
 import { scaleIndex, type StreamTable } from './stream-table.js';
 
 /** Rows a hidden state is warmed up with: it has forgotten what came before. */
-export const WARM_UP_ROWS = 512;
+const WARM_UP_ROWS = 512;
 
 /** Goes through each stream's rows as ticks were gone through, in a plan of their own, all streams side by side; `rows[k]`: [n, width], ts and inputs, oldest first.
  *  The network's hidden states begin at zeros, WARM_UP_ROWS before the end. Returns the plans, [slots, size]. `afterStep` sees every row of a single stream. */
@@ -77,7 +77,8 @@ export function warmUpForecasts(
   rows: readonly Float64Array[],
   width: number,
 ): void {
-  slots.forEach((slot, k) => fitOtherScales(table, slot, rows[k], width));
+  // The first input's scale is the plan's.
+  slots.forEach((slot, k) => fitScales(table, slot, rows[k], width, 1));
   const plans = replayForecasts(table, forecaster, model?.network, slots, rows, width);
   slots.forEach((slot, k) => {
     table.generation[slot] = model?.generation ?? 0;
@@ -85,12 +86,4 @@ export function warmUpForecasts(
     table.plans.set(plans.subarray(k * forecaster.size, (k + 1) * forecaster.size), table.planAt(slot));
     table.planned[slot] = 1;
   });
-}
-
-function fitOtherScales(table: StreamTable, slot: number, rows: Float64Array, width: number): void {
-  const values = new Float64Array(rows.length / width);
-  for (let input = 1; input < width - 1; input++) {
-    for (let row = 0; row < values.length; row++) values[row] = rows[row * width + 1 + input];
-    fitScale(values, table.meta, scaleIndex(table, slot, input));
-  }
 }

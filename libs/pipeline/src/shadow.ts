@@ -14,7 +14,7 @@ export class Shadow {
   private rows = 0;
   /** `StreamTable.lives` of the stream that the hidden state in a slot belongs to; 0: none. */
   private readonly lives: Int32Array;
-  /** [capacity, H] What was forecast, by the target's count modulo H. */
+  /** [capacity, H] What was forecast, by the target's count modulo H; of streams that are known only: `learnt` makes a slot's. */
   private readonly pending: Float64Array;
   private readonly test = new Float64Array(TEST_SIZE);
   private readonly block: number;
@@ -28,7 +28,7 @@ export class Shadow {
     former: Trial | undefined,
   ) {
     this.lives = new Int32Array(capacity);
-    this.pending = new Float64Array(capacity * horizon).fill(NaN);
+    this.pending = new Float64Array(capacity * horizon);
     this.block = testBlock(horizon);
     resetTest(this.test, 0);
     const { digest } = model.manifest;

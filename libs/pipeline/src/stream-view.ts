@@ -76,7 +76,8 @@ function planView(table: StreamTable, slot: number): Pick<StreamView, 'forecast'
   };
 }
 
-const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
+/** JSON has no NaN. */
+export const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
 
 /** RiverrunError STATE_CORRUPT. */
 export function viewOfState(id: string, state: Uint8Array, inputs: number, level: number): StreamView {

@@ -1,9 +1,9 @@
 /** Brings a stream's hidden state under a model it has not been stepped with: from zeros over the stream's stored window, lazily, at its next tick. */
 import { SEGMENT_ROWS } from '#domain/ports';
-import { fitScale } from '#rnn/scaler';
 import type { PipelineCore } from './core.js';
 import { RowKind, type DecodedBatch } from './decode.js';
 import { writeFeatures } from './features.js';
+import { fitScales } from './fit-scales.js';
 import type { ModelSlot } from './model-slot.js';
 import { replayForecasts, warmUpForecasts } from './replay-forecasts.js';
 import { save } from './save.js';
@@ -155,14 +155,6 @@ export function replay(
     }
     network.step(n);
     afterStep?.(step);
-  }
-}
-
-function fitScales(table: StreamTable, slot: number, rows: Float64Array, width: number): void {
-  const values = new Float64Array(rows.length / width);
-  for (let input = 0; input < width - 1; input++) {
-    for (let row = 0; row < values.length; row++) values[row] = rows[row * width + 1 + input];
-    fitScale(values, table.meta, scaleIndex(table, slot, input));
   }
 }
 

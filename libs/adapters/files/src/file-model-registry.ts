@@ -3,14 +3,9 @@
 import * as fs from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { mustBeChampion } from '#domain/champion';
 import { RiverrunError, errorMessage } from '#domain/errors';
-import {
-  modelLabel,
-  type ModelArtifact,
-  type ModelDraft,
-  type ModelManifest,
-  type ModelReference,
-} from '#domain/model';
+import { type ModelArtifact, type ModelDraft, type ModelManifest, type ModelReference } from '#domain/model';
 import { MODEL_NAME, digestOf, validateModel, validateModelName } from '#domain/model-digest';
 import type { Aliases, ModelRegistry } from '#domain/ports';
 import { fileError } from './file-error.js';
@@ -145,11 +140,7 @@ export class FileModelRegistry implements ModelRegistry {
     try {
       const file = this.champions.update((value) => {
         const aliases = aliasesIn(value, pipeline);
-        if (expected !== undefined && label(aliases.champion) !== label(expected ?? undefined))
-          throw new RiverrunError(
-            'ALIAS_CHANGED',
-            `the champion of ${pipeline} is ${label(aliases.champion)}, not ${label(expected ?? undefined)}`,
-          );
+        mustBeChampion(pipeline, aliases.champion, expected);
         return { ...value, [pipeline]: to(aliases) as Entry };
       });
       return aliasesIn(file, pipeline);
@@ -207,8 +198,6 @@ function aliasesIn(file: AliasFile | undefined, pipeline: string): Aliases {
   const entry = file !== undefined && Object.hasOwn(file, pipeline) ? file[pipeline] : undefined;
   return { champion: entry?.champion, previous: entry?.previous, challenger: entry?.challenger };
 }
-
-const label = (model: ModelReference | undefined): string => (model === undefined ? 'none' : modelLabel(model));
 
 const notFound = (model: { readonly name: string; readonly version?: number | undefined }): RiverrunError =>
   new RiverrunError(

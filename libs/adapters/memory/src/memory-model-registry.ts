@@ -1,12 +1,7 @@
 /** Models and aliases in memory: what `pipe`, backtests and tests use in place of a folder. */
+import { mustBeChampion } from '#domain/champion';
 import { RiverrunError } from '#domain/errors';
-import {
-  modelLabel,
-  type ModelArtifact,
-  type ModelDraft,
-  type ModelManifest,
-  type ModelReference,
-} from '#domain/model';
+import { type ModelArtifact, type ModelDraft, type ModelManifest, type ModelReference } from '#domain/model';
 import { digestOf, validateModel, validateModelName } from '#domain/model-digest';
 import type { Aliases, ModelRegistry } from '#domain/ports';
 
@@ -65,12 +60,8 @@ export class MemoryModelRegistry implements ModelRegistry {
 
   private expecting(pipeline: string, expected: ModelReference | null | undefined): Aliases {
     const aliases = this.champions.get(pipeline) ?? NO_ALIASES;
-    const { champion } = aliases;
-    if (expected === undefined || label(champion) === label(expected ?? undefined)) return aliases;
-    throw new RiverrunError(
-      'ALIAS_CHANGED',
-      `the champion of ${pipeline} is ${label(champion)}, not ${label(expected ?? undefined)}`,
-    );
+    mustBeChampion(pipeline, aliases.champion, expected);
+    return aliases;
   }
 
   private set(pipeline: string, aliases: Aliases): Aliases {
@@ -89,5 +80,3 @@ export class MemoryModelRegistry implements ModelRegistry {
     return artifact;
   }
 }
-
-const label = (model: ModelReference | undefined): string => (model === undefined ? 'none' : modelLabel(model));

@@ -1,4 +1,5 @@
 /** Models and champions in Redis, shared by predictors, trainers and the command line. A version appears whole or not at all, in one script. */
+import { aliasChanged } from '#domain/champion';
 import { RiverrunError, errorMessage } from '#domain/errors';
 import {
   modelLabel,
@@ -109,11 +110,7 @@ export class RedisModelRegistry implements ModelRegistry {
     )) as [number, ...Buffer[]];
     const [champion, previous, challenger] = reply.slice(1).map((label) => referenceOf(label.toString()));
     if (reply[0] === Outcome.noModel) throw notFound(model);
-    if (reply[0] === Outcome.otherChampion)
-      throw new RiverrunError(
-        'ALIAS_CHANGED',
-        `the champion of ${pipeline} is ${champion === undefined ? 'none' : modelLabel(champion)}, not ${wanted || 'none'}`,
-      );
+    if (reply[0] === Outcome.otherChampion) throw aliasChanged(pipeline, champion, expected);
     return { champion, previous, challenger };
   }
 
