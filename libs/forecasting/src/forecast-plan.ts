@@ -37,6 +37,7 @@ const PRIOR = [0.1, 0.1, 0.1, 1, 1] as const;
 /** Residual now, its change, how far the base will move over the horizon, and the calendar. */
 export const FEATURES = 6 + CALENDAR_FEATURES;
 
+const MAX_FLOAT32 = 3.4028234663852886e38;
 /** Features and targets stay within so many scales. */
 const LIMIT = 8;
 /** The base moves much more than the residuals do. */
@@ -50,15 +51,17 @@ const RIDGE = 10;
 /** Fields of a stream before its arrays. */
 const Field = { scale: 0, scaled: 1, residual: 2, change: 3, base: 4, ts: 5, count: 6, last: 7 } as const;
 const FIELDS = 8;
-/** Of a forecast whose truth is to come: what the model said, what was forecast, and half the width of its interval. */
+/** Of a forecast whose truth is to come: what the model said and what was forecast, both over the value then (small numbers take fewer bytes), and half the width of its
+ *  interval. */
 const PENDING = 3;
 const MIXTURE = mixtureSize(K);
 
 /** Functions take the array that holds a stream's floats, `size` of them, and where they begin. */
 export class ForecastPlan {
   readonly horizon: number;
-  /** Floats of a stream's state. */
+  /** Floats of a stream's state; the first `wide` of them need all of a float64: values, times and counts. */
   readonly size: number;
+  readonly wide: number;
   /** Steps that learn from their own truths; those between are interpolated. */
   readonly knots: readonly number[];
   /** [H, predictors] of the stream last forecast: forecasts for 1..H steps, NaN where there is none; their weights; and what they give together, [H]. */
@@ -98,12 +101,14 @@ export class ForecastPlan {
     const n = this.knots.length;
     let end = FIELDS;
     const take = (length: number): number => (end += length) - length;
+    const history = take(HISTORY_FIELDS + this.historySize);
+    this.wide = end;
     this.at = {
+      history,
       residuals: take(horizon),
       products: take(n),
       squares: take(n),
       mixture: take(n * MIXTURE),
-      history: take(HISTORY_FIELDS + this.historySize),
     };
     this.pendingAt = this.knots.map((h) => take(h * PENDING));
     this.size = end;
@@ -198,6 +203,7 @@ export class ForecastPlan {
     const known = state[at + Field.residual];
     const residual = known === known ? known : 0;
     const origin = state[at + Field.count] - 1;
+    const value = this.valueThen(state, at, 0);
     this.interpolateSlopes(state, at);
     for (let h = 1, j = 0; h <= H; h++) {
       const k = (h - 1) * K;
@@ -215,14 +221,22 @@ export class ForecastPlan {
       // From persistence on: forecasts that agree are not rounded.
       let sum = last;
       for (let p = 1; p < K; p++) if (weights[k + p] > 0) sum += weights[k + p] * (forecasts[k + p] - last);
-      mixed[h - 1] = sum;
+      // What goes out is what will be known of it when its truth comes.
+      const over = narrow(sum - value);
+      mixed[h - 1] = value + over;
       if (h < knots[j]) continue;
       const slot = at + this.pendingAt[j] + (origin % h) * PENDING;
-      state[slot] = model;
-      state[slot + 1] = sum;
+      state[slot] = narrow(model - value);
+      state[slot + 1] = over;
       state[slot + 2] = NaN;
       j += 1;
     }
+  }
+
+  /** A forecast just made as it will be known when its truth comes: as a float32 over the value it was made at. */
+  asKept(state: Float64Array, at: number, forecast: number): number {
+    const value = this.valueThen(state, at, 0);
+    return value + narrow(forecast - value);
   }
 
   /** Keeps the half width that goes out with the forecast just made, for `issued`. `knot`: its place in `knots`. */
@@ -233,12 +247,12 @@ export class ForecastPlan {
 
   /** What was forecast for the next tick, `knots[knot]` steps before it; NaN if nothing was. Ask before `absorb`. */
   expected(state: Float64Array, at: number, knot: number): number {
-    return this.pending(state, at, knot, 1);
+    return this.said(state, at, knot, 1);
   }
 
   /** The same of the network alone. */
   expectedBy(state: Float64Array, at: number, knot: number): number {
-    return this.pending(state, at, knot, 0);
+    return this.said(state, at, knot, 0);
   }
 
   /** Half the width of the interval issued with it. */
@@ -251,7 +265,7 @@ export class ForecastPlan {
     const slot = at + this.pendingAt[knot] + ((state[at + Field.count] - 1) % this.knots[knot]) * PENDING;
     return state[at + Field.count] === 0
       ? { prediction: NaN, half: NaN }
-      : { prediction: state[slot + 1], half: state[slot + 2] };
+      : { prediction: this.valueThen(state, at, 0) + state[slot + 1], half: state[slot + 2] };
   }
 
   /** What each predictor alone said of the next tick, `knots[knot]` steps before it: valid until the next call. Ask before `absorb`. */
@@ -295,7 +309,7 @@ export class ForecastPlan {
     recalled[Predictor.seasonalNaive] = naive;
     recalled[Predictor.median] = median;
     recalled[Predictor.statistical] = base + this.slope(state, at, knot) * (residual === residual ? residual : 0);
-    recalled[Predictor.model] = this.pending(state, at, knot, 0);
+    recalled[Predictor.model] = this.said(state, at, knot, 0);
     return residual;
   }
 
@@ -325,6 +339,17 @@ export class ForecastPlan {
     return h > count ? NaN : state[at + this.pendingAt[knot] + (count % h) * PENDING + part];
   }
 
+  /** A forecast for the next tick, made `knots[knot]` steps before it. */
+  private said(state: Float64Array, at: number, knot: number, part: number): number {
+    return this.valueThen(state, at, this.knots[knot] - 1) + this.pending(state, at, knot, part);
+  }
+
+  /** What a forecast made `lag` ticks ago is counted from: the value then, 0 where that is missing. */
+  private valueThen(state: Float64Array, at: number, lag: number): number {
+    const value = this.lagged(state, at, lag);
+    return value === value ? value : 0;
+  }
+
   private lagged(state: Float64Array, at: number, lag: number): number {
     return lagged(state, at + this.at.history, this.historySize, lag);
   }
@@ -342,6 +367,9 @@ export class ForecastPlan {
 
 /** Below this share of the level a residual is rounding. */
 const floorOf = (base: number): number => (base === base ? Math.abs(base) * 1e-6 : 0) + 1e-12;
+
+/** As a float32: the largest where it is beyond. */
+const narrow = (x: number): number => Math.fround(Math.min(Math.max(x, -MAX_FLOAT32), MAX_FLOAT32));
 
 const inScales = (x: number, scale: number): number => {
   const scaled = x / scale;

@@ -1,4 +1,5 @@
 /** All that is kept of a stream to forecast it, in one run of floats: the plan, its intervals, what forecasts have been worth, and whether their errors have grown.
+ *  From `wide` on they are rounded to float32 after every tick: half the bytes to store, and what comes back from the store is what was in memory, to the bit.
  *  A tick's order: `absorb` (it is the truth of forecasts made before), `writeFeatures`, the network's step, `forecast`. */
 import { ACCOUNT_SIZE, addTruth, scoresOfStream, type StreamScores } from './accounts.js';
 import { DRIFT_SIZE, detectDrift, driftBlock, resetDrift } from './drift.js';
@@ -57,8 +58,9 @@ export const newTally = (): Tally => ({
 
 export class Forecaster {
   readonly plan: ForecastPlan;
-  /** Floats of a stream's state. */
+  /** Floats of a stream's state; all but the first `wide` of them are float32 values. */
   readonly size: number;
+  readonly wide: number;
   /** [H] Half widths of the stream last forecast; NaN until calibrated. */
   readonly halves: Float64Array;
   /** Of the tick last absorbed: what had been forecast for it H steps before, half the width of the interval issued with that, and how many of these it lay off; NaN where
@@ -86,6 +88,7 @@ export class Forecaster {
     else resetIntervalPool(this.intervals, this.pool);
     this.last = knots.length - 1;
     this.block = driftBlock(horizon);
+    this.wide = this.plan.wide;
     const intervals = this.plan.size;
     const account = intervals + intervalSize(this.intervals);
     const drift = account + ACCOUNT_SIZE;
@@ -109,6 +112,7 @@ export class Forecaster {
     resetIntervals(this.intervals, state, at + this.at.intervals);
     state.fill(0, at + this.at.account, at + this.at.drift);
     resetDrift(state, at + this.at.drift);
+    this.round(state, at);
   }
 
   /** Scores what was forecast for this tick, learns from that, and takes the tick in. `value` NaN = missing. Returns whether the errors have become lastingly larger. */
@@ -152,12 +156,14 @@ export class Forecaster {
     for (let j = 0; j < plan.knots.length; j++) {
       const h = plan.knots[j];
       const phase = this.phaseOf(count - 1 + h);
-      const half = (halves[h - 1] = halfWidth(intervals, state, at + this.at.intervals, j, phase, unit, pool));
+      const half = Math.fround(halfWidth(intervals, state, at + this.at.intervals, j, phase, unit, pool));
+      halves[h - 1] = half;
       for (let i = before + 1; i < h; i++)
         halves[i - 1] = halves[before - 1] + ((half - halves[before - 1]) * (i - before)) / (h - before);
       plan.keepHalf(state, at, j, half);
       before = h;
     }
+    this.round(state, at);
   }
 
   /** The share of the network in the forecast H steps ahead that was just made, 0 to 1. */
@@ -202,6 +208,10 @@ export class Forecaster {
     if (said[Predictor.model] !== said[Predictor.model]) return;
     tally.network += scaled(Predictor.model);
     tally.networkTruths += 1;
+  }
+
+  private round(state: Float64Array, at: number): void {
+    for (let k = at + this.wide, end = at + this.size; k < end; k++) state[k] = Math.fround(state[k]);
   }
 
   /** Which part of the season the tick is in, as the stream counts. */

@@ -98,7 +98,7 @@ export class Shadow {
     const at = table.planAt(slot);
     const output = this.model.network.outputs[this.rows++ * H + H - 1];
     const forecast = plan.base(table.plans, at, H) + output * plan.scaleOf(table.plans, at);
-    this.pending[slot * H + ((plan.countOf(table.plans, at) - 1) % H)] = forecast;
+    this.pending[slot * H + ((plan.countOf(table.plans, at) - 1) % H)] = plan.asKept(table.plans, at, forecast);
   }
 
   /** The wave is over. */

@@ -1,7 +1,7 @@
 /** A stream's state as bytes, and back. Little-endian:
  *  u8 version, u8 inputs, u8 tail rows, u8 plan (0: none), u32 hidden floats, u32 x 2 model tag, then float64 fields, float64 tail rows, the plan, float32 hidden state.
- *  A plan is u32 horizon, u32 season, u32 floats, u32 0, and its float64s (libs/forecasting); streams of models that are served raw have none.
- *  16 + 8 (13 + 5 inputs) + 8 rows (1 + inputs) + (16 + 8 plan) + 4 hidden bytes: 288 for a raw GRU-32 with one input and an empty tail. */
+ *  A plan is u32 horizon, u32 season, u32 float64s, u32 float32s, and these (libs/forecasting); streams of models that are served raw have none.
+ *  16 + 8 (13 + 5 inputs) + 8 rows (1 + inputs) + (16 + 8 wide + 4 narrow) + 4 hidden bytes: 288 for a raw GRU-32 with one input and an empty tail. */
 import { RiverrunError } from '#domain/errors';
 import type { ModelSlot } from './model-slot.js';
 import { Field, fieldCount, type StreamTable } from './stream-table.js';
@@ -9,6 +9,8 @@ import { Field, fieldCount, type StreamTable } from './stream-table.js';
 const VERSION = 1;
 const HEADER_BYTES = 16;
 const PLAN_HEADER_BYTES = 16;
+/** In the header: a plan of float64s and float32s; a first version's were float64s all, and are left out like those of another shape. */
+const [NO_PLAN, PLAN] = [0, 2];
 /** Records start at multiples of 8, so that float64 views fit. */
 const ALIGN = 8;
 
@@ -58,13 +60,14 @@ export class StateWriter {
     const start = (this.length + ALIGN - 1) & -ALIGN;
     const base = slot * fields;
     const tailValues = meta[base + Field.tailRows] * (1 + inputs);
-    const planBytes = forecaster === undefined ? 0 : PLAN_HEADER_BYTES + 8 * forecaster.size;
+    const { size = 0, wide = 0 } = forecaster ?? {};
+    const planBytes = forecaster === undefined ? 0 : planLength(wide, size - wide);
     const end = start + HEADER_BYTES + 8 * (fields + tailValues) + planBytes + 4 * hidden;
     this.reserve(end);
     this.bytes[start] = VERSION;
     this.bytes[start + 1] = inputs;
     this.bytes[start + 2] = meta[base + Field.tailRows]!;
-    this.bytes[start + 3] = forecaster === undefined ? 0 : 1;
+    this.bytes[start + 3] = forecaster === undefined ? NO_PLAN : PLAN;
     const word = start >> 2;
     this.words[word + 1] = hidden;
     this.words[word + 2] = warm ? model.tag[0] : 0;
@@ -76,10 +79,15 @@ export class StateWriter {
     if (forecaster !== undefined) {
       this.words[at << 1] = forecaster.horizon;
       this.words[(at << 1) + 1] = forecaster.options.season;
-      this.words[(at << 1) + 2] = forecaster.size;
-      this.words[(at << 1) + 3] = 0;
-      at += PLAN_HEADER_BYTES >> 3;
-      for (let k = 0, from = table.planAt(slot); k < forecaster.size; k++) this.floats64[at++] = plans[from + k]!;
+      this.words[(at << 1) + 2] = wide;
+      this.words[(at << 1) + 3] = size - wide;
+      const narrow = (at + (PLAN_HEADER_BYTES >> 3) + wide) << 1;
+      const from = table.planAt(slot);
+      for (let k = 0, to = at + (PLAN_HEADER_BYTES >> 3); k < wide; k++) this.floats64[to + k] = plans[from + k]!;
+      for (let k = wide, to = narrow - wide; k < size; k++) this.floats32[to + k] = plans[from + k]!;
+      at += planBytes >> 3;
+      // States are compared byte by byte.
+      if ((size - wide) % 2 === 1) this.words[(at << 1) - 1] = 0;
     }
     if (warm) model.network.readState(slot, this.floats32, at << 1);
     this.length = end;
@@ -97,9 +105,12 @@ export class StateWriter {
   }
 }
 
+/** Bytes of a plan, so that float64s may follow. */
+const planLength = (wide: number, narrow: number): number => PLAN_HEADER_BYTES + 8 * wide + ((4 * narrow + 7) & -8);
+
 /** The shape of the plan in a stored state; undefined where there is none. */
 export function planIn(bytes: Uint8Array, inputs: number): { horizon: number; season: number } | undefined {
-  if (bytes.length < HEADER_BYTES || bytes[3] !== 1) return undefined;
+  if (bytes.length < HEADER_BYTES || bytes[3] !== PLAN) return undefined;
   const at = HEADER_BYTES + 8 * (fieldCount(inputs) + bytes[2] * (1 + inputs));
   if (bytes.length < at + PLAN_HEADER_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
@@ -139,10 +150,12 @@ export function readState(bytes: Uint8Array, table: StreamTable, slot: number, m
   const hidden = words[1];
   const tailValues = rows * (1 + inputs);
   const planAt = HEADER_BYTES + 8 * (fields + tailValues);
-  const planFloats = bytes[3] === 1 && bytes.length >= planAt + PLAN_HEADER_BYTES ? words[(planAt >> 2) + 2] : 0;
-  const planBytes = bytes[3] === 1 ? PLAN_HEADER_BYTES + 8 * planFloats : 0;
+  const kind = bytes[3];
+  const [wide, narrow] =
+    bytes.length < planAt + PLAN_HEADER_BYTES ? [0, 0] : [words[(planAt >> 2) + 2], words[(planAt >> 2) + 3]];
+  const planBytes = kind === NO_PLAN ? 0 : planLength(wide, narrow);
   const expected = planAt + planBytes + 4 * hidden;
-  if (bytes[0] !== VERSION || bytes[3] > 1 || bytes[1] !== inputs || !(rows <= 16) || bytes.length !== expected)
+  if (bytes[0] !== VERSION || kind > PLAN || bytes[1] !== inputs || !(rows <= 16) || bytes.length !== expected)
     throw new RiverrunError(
       'STATE_CORRUPT',
       `the stored state of stream ${table.ids[slot]} cannot be read (${bytes.length} bytes, version ${bytes[0]})`,
@@ -151,13 +164,16 @@ export function readState(bytes: Uint8Array, table: StreamTable, slot: number, m
   for (let f = 0, to = slot * fields; f < fields; f++) meta[to + f] = floats64[at++];
   for (let k = 0, to = slot * tailStride; k < tailValues; k++) tail[to + k] = floats64[at++];
   const planFits =
-    planBytes > 0 &&
+    kind === PLAN &&
     forecaster?.hasShape(words[planAt >> 2], words[(planAt >> 2) + 1]) === true &&
-    forecaster.size === planFloats;
+    forecaster.wide === wide &&
+    forecaster.size === wide + narrow;
   table.planned[slot] = planFits ? 1 : 0;
   if (planFits) {
+    const to = table.planAt(slot);
     const from = at + (PLAN_HEADER_BYTES >> 3);
-    for (let k = 0, to = table.planAt(slot); k < planFloats; k++) plans[to + k] = floats64[from + k];
+    for (let k = 0; k < wide; k++) plans[to + k] = floats64[from + k];
+    for (let k = 0, start = (from + wide) << 1; k < narrow; k++) plans[to + wide + k] = floats32[start + k];
   }
   at += planBytes >> 3;
   const fits =
