@@ -7,15 +7,14 @@ import { join } from 'node:path';
 import type { ModelArtifact } from '#domain/model';
 import { FEATURES } from '#forecasting/forecast-plan';
 import { DEFAULT_PIPELINE } from '#domain/pipeline-spec';
-import type { RecordBatch } from '#domain/record-batch';
 import { FileStateStore } from '#adapters/files/file-state-store';
 import { FileTickLog } from '#adapters/files/file-tick-log';
 import { Pipeline } from '#pipeline/pipeline';
 import { createNetwork } from '#rnn/network';
 import { gruSpec, modelOf } from '../support/models.js';
+import { tickBatch } from '../support/tick-batches.js';
 
 const [streams, ticks, batchSize, horizon = 0, beside = 1] = process.argv.slice(2).map(Number);
-const FIRST_TS = 1_700_000_000_000;
 
 function modelFor(seed: number): ModelArtifact {
   const raw = gruSpec(32);
@@ -25,35 +24,6 @@ function modelFor(seed: number): ModelArtifact {
   return modelOf({ inputSize: FEATURES, layers: [raw.layers[0], readOut] }, seed, { scaler: 'standard', forecast });
 }
 const model = modelFor(1);
-
-/** The batch of ticks [from, from + count) of a run in which every stream ticks once a round, in an order that hops through the streams. */
-function batchOf(from: number, count: number): RecordBatch {
-  const bytes = Buffer.allocUnsafe(count * 96);
-  const [keyStart, keyEnd, valueStart, valueEnd] = [0, 1, 2, 3].map(() => new Int32Array(count));
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    const round = Math.floor((from + i) / streams);
-    const stream = `s${(((from + i) % streams) * 7919) % streams}`;
-    keyStart[i] = at;
-    at += bytes.write(stream, at, 'latin1');
-    keyEnd[i] = valueStart[i] = at;
-    const value = (Math.sin(round / 5 + (from + i)) * 0.9).toFixed(4);
-    at += bytes.write(`{"stream":"${stream}","ts":${FIRST_TS + 1000 * round},"value":${value}}`, at, 'latin1');
-    valueEnd[i] = at;
-  }
-  return {
-    topic: 'ticks',
-    partition: 0,
-    count,
-    bytes: bytes.subarray(0, at),
-    keyStart,
-    keyEnd,
-    valueStart,
-    valueEnd,
-    timestamps: new Float64Array(count).fill(FIRST_TS),
-    offsets: new Float64Array(count),
-  };
-}
 
 function kernelAlone(): number {
   const network = createNetwork(model.manifest.network, model.weights, { capacity: 1000, maxWave: 1000 });
@@ -92,7 +62,7 @@ let wall = 0;
 let bytesOut = 0;
 let peak = 0;
 for (let done = 0; done < total;) {
-  const records = batchOf(done, Math.min(batchSize, total - done));
+  const records = tickBatch(streams, done, Math.min(batchSize, total - done));
   const startCpu = process.cpuUsage();
   const start = performance.now();
   await log.append(records);
