@@ -48,8 +48,12 @@ const built = () => {
 
 const has = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 
-if (process.platform !== 'linux' || process.arch !== 'x64')
-  fail(`can be built on x86_64 Linux only, this is ${process.arch} ${process.platform}; training uses wasm instead`);
+const system = `${process.arch} ${process.platform}`;
+const glibc = process.platform === 'linux' ? process.report.getReport().header.glibcVersionRuntime : undefined;
+if (system !== 'x64 linux' || glibc === undefined)
+  fail(
+    `can be built on x86_64 Linux with glibc only, this is ${system}${glibc === undefined ? ' without glibc' : ''}; training uses wasm instead`,
+  );
 if (built()) {
   console.log('tfjs-node:build: built before, and it computes');
   process.exit();
