@@ -23,13 +23,18 @@ export default {
       npm('luxon', '@types/luxon'),
     ]),
     only('forecasting-is-pure', room('forecasting'), [room('rnn'), room('domain'), npm('luxon', '@types/luxon')]),
-    only('training-is-the-tfjs-room', room('training'), [
-      room('rnn'),
-      room('domain'),
-      room('forecasting'),
-      npm('@tensorflow/[^/]+'),
-      '^(module|path|url|perf_hooks|worker_threads)$',
-    ]),
+    only(
+      'training-is-the-tfjs-room',
+      room('training'),
+      [
+        room('rnn'),
+        room('domain'),
+        room('forecasting'),
+        npm('@tensorflow/[^/]+'),
+        '^(module|path|url|util|perf_hooks|worker_threads)$',
+      ],
+      ['\\.spec\\.ts$', '/testing/', '^libs/training/native/build\\.mjs$'],
+    ),
     only('default-model-is-made-by-training', room('default-model'), [
       room('rnn'),
       room('domain'),

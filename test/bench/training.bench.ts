@@ -1,12 +1,12 @@
-/** npm run bench:training: an epoch of 1,024 windows of 60 rows (forward, backward, Adam) by libs/training, by TensorFlow.js' own layers on its
- *  wasm backend, and, where PYTHON names a Python that has torch, by PyTorch on one thread. The same network, loss and optimiser for all; CPU
- *  seconds, rounds interleaved; a ratio is the median of the rounds' ratios. */
+/** npm run bench:training: an epoch of 1,024 windows of 60 rows (forward, backward, Adam) by libs/training and by TensorFlow.js' own layers, both on
+ *  its wasm backend and on the native one where `npm run tfjs-node:build` has built it, and, where PYTHON names a Python that has torch, by PyTorch
+ *  on one thread. The same network, loss and optimiser for all; CPU seconds, rounds interleaved; a ratio is the median of the rounds' ratios. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { pickBackend } from '#training/backend';
+import { useBackend, type Backend } from '#training/backend';
 import { Learner, type Batch } from '#training/learner';
 import { initialWeights, networkSpec } from '#training/recurrent-network';
 import { seededRandom } from '#training/random';
@@ -37,6 +37,14 @@ function makeBatches(): Batch[] {
   }));
 }
 
+const nameOn = (name: string, backend: Backend): string => (backend === 'wasm' ? name : `${name} (${backend})`);
+
+const works = (backend: Backend): Promise<boolean> =>
+  useBackend([backend]).then(
+    () => true,
+    () => false,
+  );
+
 async function cpuSeconds(run: () => Promise<void> | void): Promise<number> {
   const before = process.cpuUsage();
   await run();
@@ -44,22 +52,24 @@ async function cpuSeconds(run: () => Promise<void> | void): Promise<number> {
   return (user + system) / 1e6;
 }
 
-function ours(batches: Batch[]): Contestant {
+function ours(batches: Batch[], backend: Backend): Contestant {
   const learners = CELLS.map((cell) => {
     const spec = networkSpec(cell, FEATURES, UNITS);
     return new Learner(cell, spec, initialWeights(spec, 1), RATE, { burnIn: BURN_IN, huber: 0.5, weightDecay: 0 });
   });
   return {
-    name: 'riverrun',
-    epoch: (cell) =>
-      cpuSeconds(() => {
+    name: nameOn('riverrun', backend),
+    epoch: async (cell) => {
+      await useBackend([backend]);
+      return cpuSeconds(() => {
         for (const batch of batches) learners[CELLS.indexOf(cell)].learn(batch);
-      }),
+      });
+    },
   };
 }
 
 /** `trainOnBatch`, as one uses it; its loss is our pseudo-Huber. It does not clip. */
-function layers(batches: Batch[]): Contestant {
+function layers(batches: Batch[], backend: Backend): Contestant {
   const models = CELLS.map((cell) => {
     const options = {
       units: UNITS,
@@ -81,16 +91,18 @@ function layers(batches: Batch[]): Contestant {
   const batchMajor = (values: Float32Array, width: number): tf.Tensor =>
     tf.tidy(() => tf.transpose(tf.tensor3d(values, [STEPS, SIZE, width]), [1, 0, 2]));
   return {
-    name: 'tfjs layers',
-    epoch: (cell) =>
-      cpuSeconds(async () => {
+    name: nameOn('tfjs layers', backend),
+    epoch: async (cell) => {
+      await useBackend([backend]);
+      return cpuSeconds(async () => {
         for (const { inputs, targets } of batches) {
           const x = batchMajor(inputs, FEATURES);
           const y = batchMajor(targets, 1);
           await models[CELLS.indexOf(cell)].trainOnBatch(x, y);
           tf.dispose([x, y]);
         }
-      }),
+      });
+    },
   };
 }
 
@@ -120,12 +132,14 @@ const median = (values: number[]): number => [...values].sort((a, b) => a - b)[v
 const round = (value: number): number => Number(value.toPrecision(3));
 
 async function trainingBench(): Promise<Record<string, unknown>> {
-  const backend = await pickBackend();
-  if (backend !== 'wasm')
-    throw new Error(`TensorFlow.js runs on its ${backend} backend: there is nothing to compare with`);
   const batches = makeBatches();
   const python = process.env.PYTHON === undefined ? undefined : await torch(process.env.PYTHON);
-  const contestants = [ours(batches), layers(batches), ...(python === undefined ? [] : [python])];
+  const contestants: Contestant[] = [];
+  for (const backend of ['wasm', 'tensorflow'] as const) {
+    if (!(await works(backend))) process.stderr.write(`without the ${backend} backend: it does not work here\n`);
+    else contestants.push(ours(batches, backend), layers(batches, backend));
+  }
+  if (python !== undefined) contestants.push(python);
   const results: Record<string, unknown> = {};
   for (const cell of CELLS) {
     const times = new Map(contestants.map(({ name }) => [name, [] as number[]]));

@@ -4,7 +4,7 @@ import { digestOf } from '#domain/model-digest';
 import { CALENDAR_FEATURES } from '#forecasting/calendar';
 import { FEATURES, ForecastPlan } from '#forecasting/forecast-plan';
 import { trainingRows, type TrainingRows } from '#forecasting/training-rows';
-import { pickBackend } from '#training/backend';
+import { useBackend } from '#training/backend';
 import { draftOf } from '#training/draft';
 import { evaluate } from '#training/evaluate';
 import { fitForecaster } from '#training/fit-forecaster';
@@ -33,7 +33,8 @@ const CALENDAR = FEATURES - CALENDAR_FEATURES;
 
 export async function trainDefaultModel(recipe: Recipe = RECIPE): Promise<ModelArtifact> {
   const { seed, hidden, epochs } = recipe;
-  const backend = await pickBackend();
+  // Everybody has this one: what ships must not depend on what its maker has built.
+  const backend = await useBackend(['wasm']);
   const plan = new ForecastPlan(DEFAULT_FORECAST);
   const windows = [
     ...syntheticSeries(seed, recipe.young, ROWS.young),

@@ -1,14 +1,10 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { createNetwork } from '#rnn/network';
 import type { TrainingRows } from '#forecasting/training-rows';
-import { pickBackend } from './backend.js';
+import { describeOnEachBackend } from '../../../test/support/backends.js';
 import { fitForecaster, type FitRequest } from './fit-forecaster.js';
 import { seededRandom } from './random.js';
 import { networkSpec } from './recurrent-network.js';
-
-beforeAll(async () => {
-  await pickBackend();
-});
 
 /** Two outputs that a memory of one step can tell: the last input, and the one before it. */
 function echo(rows: number, seed: number): TrainingRows {
@@ -29,7 +25,7 @@ const request = (changes: Partial<FitRequest> = {}): FitRequest => ({
   ...changes,
 });
 
-describe('fitForecaster', () => {
+await describeOnEachBackend('fitForecaster', () => {
   it.each(['simple-rnn', 'gru', 'lstm'] as const)(
     'teaches a %s several outputs, which the served network gives',
     (cell) => {

@@ -1,5 +1,5 @@
 /** Runs one training attempt in a thread of its own, from the side that must not wait for it. */
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { RiverrunError } from '#domain/errors';
 import type { FromTrainer, ToTrainer } from './messages.js';
 import { DEFAULT_BUDGET_SECONDS, type TrainProgress, type TrainRequest, type TrainResult } from './train.types.js';
@@ -25,7 +25,13 @@ export async function trainInWorker(
 ): Promise<TrainResult> {
   if (signal?.aborted === true) throw failed('Training was cancelled before it began');
   // Without the host's flags: the worker is built JavaScript, whatever conditions or loaders this thread was started with.
-  const worker = new Worker(workerUrl, { resourceLimits: RESOURCE_LIMITS, execArgv: [], name: 'riverrun-trainer' });
+  // Its environment is the process' own: TensorFlow's library reads there, not in a thread's copy, how much it may print.
+  const worker = new Worker(workerUrl, {
+    resourceLimits: RESOURCE_LIMITS,
+    execArgv: [],
+    env: SHARE_ENV,
+    name: 'riverrun-trainer',
+  });
   let result: TrainResult | undefined;
   let failure: RiverrunError | undefined;
   const kill = (): void => void worker.terminate();

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { describe, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { weightCount } from '#rnn/spec';
-import { pickBackend } from './backend.js';
+import { describeOnEachBackend } from '../../../test/support/backends.js';
 import { gaussian, seededRandom } from './random.js';
 import { train } from './train.js';
 import type { Cell, TrainRequest } from './train.types.js';
@@ -33,7 +33,7 @@ const request = (changes: Partial<TrainRequest> = {}): TrainRequest => ({
   ...changes,
 });
 
-describe('train', () => {
+await describeOnEachBackend('train', (backend) => {
   it.each(['simple-rnn', 'gru', 'lstm'] as Cell[])(
     'a %s learns noisy sines far better than persistence',
     async (cell) => {
@@ -44,7 +44,7 @@ describe('train', () => {
       expect(networkMae).toBeLessThan(0.8 * baselineMae!);
       expect(mae).toBeLessThan(0.7 * persistenceMae);
       expect(rows).toBe(6 * 51);
-      expect(result).toMatchObject({ improved: true, backend: 'wasm', record: { streams: 6, rows: 6 * 512, seed: 1 } });
+      expect(result).toMatchObject({ improved: true, backend, record: { streams: 6, rows: 6 * 512, seed: 1 } });
       expect(result.forecast).toMatchObject({ horizon: 1, season: 0, timeZone: 'UTC' });
       expect(result.weights.length).toBe(weightCount(result.network));
       expect(progress).toHaveBeenCalledTimes(result.record.epochs);
@@ -173,7 +173,6 @@ describe('train', () => {
 
   it('leaves no tensor and no listener behind, and prints nothing', async () => {
     const printed = (['log', 'info', 'warn', 'error'] as const).map((method) => vi.spyOn(console, method));
-    await pickBackend();
     const before = tf.memory().numTensors;
     await train(request({ epochs: 2 }));
     await train(request({ epochs: 2, cell: 'lstm' }));

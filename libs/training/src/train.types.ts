@@ -1,6 +1,7 @@
 /** What a training attempt is given and what it gives back. Plain data: it crosses to the worker thread and back by structured clone. */
 import type { ForecastSpec, TrainingRecord } from '#domain/model';
 import type { NetworkSpec } from '#rnn/spec';
+import type { Backend } from './backend.js';
 
 export type Cell = 'simple-rnn' | 'gru' | 'lstm';
 
@@ -55,7 +56,7 @@ export interface TrainResult {
   /** Whether on the held-back rows it is no worse than the champion or what stands in for one, and without either, than the baselines. */
   readonly improved: boolean;
   readonly stopped: StopReason;
-  readonly backend: 'wasm' | 'cpu';
+  readonly backend: Backend;
 }
 
 export interface TrainHooks {
