@@ -79,6 +79,19 @@ await describeWithServers(['own-kafka', 'own-redis'], 'a log that does not fit',
     expect(all.filter(({ partition }) => partition >= PARTITIONS)).toEqual([]);
   });
 
+  it('more partitions under a running instance: the same, before producers know', { timeout: 90_000 }, async () => {
+    const instance = await begin();
+    await refuseAll();
+    const { ticks, predictions, deadLetters } = fleet.topics;
+    const topics = [ticks, predictions, deadLetters, `${fleet.app}-state-changelog`];
+    await admin.createPartitions({ topicPartitions: topics.map((topic) => ({ topic, count: PARTITIONS + 2 })) });
+    for (const partition of [4, 5]) fleet.audit.refuse(partition, 0);
+    await expectRefusals(instance, everywhere('PARTITION_COUNT', PARTITIONS + 2));
+    await fleet.traffic.burst(100);
+    await produce(kafka.brokers, ticks, [{ partition: 4, key: 's1', value: '{"stream":"s1","value":1}' }]);
+    await fleet.audit.check('more partitions while it runs');
+  });
+
   it.each(['earliest', 'latest'])('offsets deleted, from=%s: OFFSET_MISSING', { timeout: 90_000 }, async (from) => {
     const instance = await begin();
     await instance.kill('SIGTERM');

@@ -36,7 +36,7 @@ export interface GroupMemberOptions {
   readonly logger: Logger;
   /** The member this instance was before it died: sent away, so that nobody waits for its session's time-out. */
   readonly formerMemberId?: string | undefined;
-  /** Other connections: on its own a request waits behind a JoinGroup. */
+  /** Other connections: on its own a request waits behind a JoinGroup. They know of the topics. */
   readonly aside: Cluster;
 }
 
@@ -56,6 +56,9 @@ const RETRY_MS = { first: 100, most: 3000 };
 /** The former member goes once the new one has asked to join: a group that is empty in between would hold the join up
  *  for `group.initial.rebalance.delay.ms` (3 s by default). */
 const FORMER_LEAVES_AFTER_MS = 200;
+/** How often topics are looked at for more partitions. Producers spread keys anew once they know (after minutes, by most clients' defaults), and what is read then no
+ *  longer belongs to the states of the partition. */
+const LOOK_MS = 10_000;
 
 export class GroupMember {
   private memberId = '';
@@ -67,6 +70,9 @@ export class GroupMember {
   private coordinator: Broker | undefined;
   private renewing = false;
   private former: string | undefined;
+  /** Partitions of each topic as last counted, and when that was begun. */
+  private counts: readonly number[] = [];
+  private looked = -Infinity;
 
   constructor(
     private readonly cluster: Cluster,
@@ -171,6 +177,8 @@ export class GroupMember {
         if (kafkaErrorType(error) === 'REBALANCE_IN_PROGRESS') return;
         throw error;
       }
+      // Not waited for: heartbeats go on.
+      if (performance.now() - this.looked >= LOOK_MS) void this.look();
     }
   }
 
@@ -178,6 +186,24 @@ export class GroupMember {
     const { groupId } = this.options;
     const coordinator = await this.find();
     await coordinator.heartbeat({ groupId, groupGenerationId: this.generation, memberId: this.memberId });
+  }
+
+  /** Comes back as another member where a topic has more partitions than before: each takeover then says what is to be done. */
+  private async look(): Promise<void> {
+    const { aside, topics, logger } = this.options;
+    this.looked = performance.now();
+    try {
+      await aside.refreshMetadata();
+      const before = this.counts;
+      this.counts = topics.map((topic) => aside.findTopicPartitionMetadata(topic).length);
+      const grown = topics.filter((_, i) => this.counts[i] > (before[i] ?? Infinity));
+      if (grown.length === 0) return;
+      logger.warn('topics have more partitions than before', { topics: grown.join(' ') });
+      this.renew();
+    } catch (error) {
+      // Brokers that do not answer are no news of partitions: the next heartbeat says what there is to say.
+      logger.debug('the partitions of the input topics cannot be counted', { error: errorMessage(error) });
+    }
   }
 
   private async assign(
