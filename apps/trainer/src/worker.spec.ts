@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
@@ -22,6 +22,12 @@ const request = (changes: Partial<TrainRequest> = {}): TrainRequest => ({
   ...changes,
 });
 const inline = (code: string): URL => new URL(`data:text/javascript,${encodeURIComponent(code)}`);
+/** Of every thread of this process. */
+const niceness = (): number[] =>
+  readdirSync('/proc/self/task').map((id) => {
+    const stat = readFileSync(`/proc/self/task/${id}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+  });
 const workers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
 
 describe.skipIf(!existsSync(WORKER))('the training worker (needs dist/: npm run build:ts)', () => {
@@ -42,6 +48,18 @@ describe.skipIf(!existsSync(WORKER))('the training worker (needs dist/: npm run 
     expect(moved.every(({ length }) => length === 0)).toBe(true);
     expect(workers()).toBe(before);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'gives way to ticks: its thread, and no other, has the lowest priority',
+    async () => {
+      const nice: number[][] = [];
+      await trainInWorker(WORKER, request(), { onProgress: () => nice.push(niceness()) });
+      const gone = niceness();
+      expect(nice.length).toBeGreaterThan(0);
+      for (const seen of nice)
+        expect(seen.filter((n) => n === 19)).toHaveLength(1 + gone.filter((n) => n === 19).length);
+    },
+  );
 
   it('leaves windows that share a buffer with others where they are', async () => {
     const pool = new Float64Array(windows(1)[0].length + 2).fill(7);

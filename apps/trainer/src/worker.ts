@@ -1,4 +1,5 @@
 /** The thread that trains: one request in, progress and one result out, then it ends and its memory with it. */
+import { constants, setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { errorMessage, RiverrunError } from '#domain/errors';
 import type { FromTrainer, ToTrainer } from '#training/messages';
@@ -13,6 +14,8 @@ const receive = (message: ToTrainer): void => {
   else void run(port, message.request).finally(() => port.close());
 };
 port.on('message', receive);
+// Ticks come first. On Linux a thread has a priority of its own; elsewhere this would be the whole process'.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
 
 async function run(port: MessagePort, request: TrainRequest): Promise<void> {
   const post = (message: FromTrainer, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
