@@ -22,6 +22,8 @@ const draft = (name = 'tide', changes: Partial<ModelDraft> = {}): ModelDraft => 
   ...changes,
 });
 
+const PLAN = { horizon: 1, season: 0, timeZone: 'UTC' };
+
 describe.each(REGISTRIES)('model registry: $name', ({ create, missing }) => {
   beforeEach((context) => skipWithout(context, missing));
   const open: Subject<ModelRegistry>[] = [];
@@ -84,6 +86,12 @@ describe.each(REGISTRIES)('model registry: $name', ({ create, missing }) => {
     ['a warm-up that is NaN', { warmUp: NaN }, weights],
     ['a vocabulary of numbers', { vocabulary: [1, 2] }, weights],
     ['no time', { createdAt: 'yesterday' }, weights],
+    ['a forecast of no steps', { forecast: { ...PLAN, horizon: 0 } }, weights],
+    ['a forecast of more steps than outputs', { forecast: { ...PLAN, horizon: 9 } }, weights],
+    ['a season shorter than the horizon', { forecast: { ...PLAN, season: 0.5 } }, weights],
+    ['a zone that is none', { forecast: { ...PLAN, timeZone: 'Mars/Olympus' } }, weights],
+    ['a calibration that is NaN', { forecast: { ...PLAN, calibration: [1, NaN, 2] } }, weights],
+    ['a level of all truths', { forecast: { ...PLAN, calibration: [1, 1, 2], level: 1 } }, weights],
   ];
   it.each(hostile)('refuses %s', async (_, changes, given) => {
     const registry = (await subject()).value;

@@ -59,7 +59,7 @@ export function validateModel(manifest: Omit<ModelManifest, 'digest'>, weights: 
 function validateForecast(forecast: unknown): void {
   if (forecast === undefined) return;
   requireThat(typeof forecast === 'object' && forecast !== null, 'forecast must be an object');
-  const { horizon, season, timeZone, calibration } = forecast as Partial<Record<keyof ForecastSpec, unknown>>;
+  const { horizon, season, timeZone, calibration, level } = forecast as Partial<Record<keyof ForecastSpec, unknown>>;
   requireThat(isCount(horizon, 1), 'forecast.horizon must be an integer from 1');
   requireThat(
     isCount(season, 0) && (season === 0 || (season as number) >= (horizon as number)),
@@ -72,6 +72,10 @@ function validateForecast(forecast: unknown): void {
   requireThat(
     calibration === undefined || (Array.isArray(calibration) && calibration.every(Number.isFinite)),
     'forecast.calibration must be a list of numbers',
+  );
+  requireThat(
+    level === undefined || (typeof level === 'number' && level > 0 && level < 1),
+    'forecast.level must be a number between 0 and 1',
   );
 }
 

@@ -45,6 +45,8 @@ export interface ForecastSpec {
   readonly timeZone: string;
   /** How large the errors of the streams it was trained on were: intervals of streams that have no truths of their own yet. */
   readonly calibration?: readonly number[];
+  /** The share of truths that its quantiles hold; absent: that of the pipeline that serves. */
+  readonly level?: number;
 }
 
 export interface TrainingRecord {

@@ -177,6 +177,11 @@ describe('a forecaster', () => {
     run(forecaster, state, 0, [5, 6]);
     // The typical residual is 1 so far.
     expect(forecaster.halves[0]).toBeCloseTo(5, 9);
+    // 99 % of exponential errors lie within twice what 90 % of them do.
+    const wide = new Forecaster({ ...forecaster.options, level: 0.99, calibratedFor: 0.9 });
+    wide.reset(state);
+    run(wide, state, 0, [5, 6]);
+    expect(wide.halves[0]).toBeCloseTo(10, 6);
     const own = made(1, 0);
     const fresh = new Float64Array(own.size);
     own.reset(fresh);

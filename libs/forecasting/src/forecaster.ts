@@ -6,6 +6,7 @@ import { DRIFT_SIZE, detectDrift, driftBlock, resetDrift } from './drift.js';
 import { ForecastPlan, Predictor, type PlanOptions } from './forecast-plan.js';
 import {
   anomalyScore,
+  fillIntervalPool,
   halfWidth,
   intervalPlan,
   intervalPoolSize,
@@ -21,6 +22,8 @@ export interface ForecasterOptions extends PlanOptions {
   readonly level: number;
   /** The errors of streams known before, as `intervalPoolSize` floats: intervals of a stream without truths of its own. */
   readonly calibration?: readonly number[] | undefined;
+  /** The level that its quantiles are for, where that is not `level`. */
+  readonly calibratedFor?: number | undefined;
 }
 
 /** Parts of a season whose errors may differ in size: a week of half hours in pieces of three hours. */
@@ -81,10 +84,11 @@ export class Forecaster {
   ) {
     this.plan = new ForecastPlan(options);
     const { knots, horizon } = this.plan;
-    const { season, level, calibration } = options;
+    const { season, level, calibration, calibratedFor = level } = options;
     this.intervals = intervalPlan({ steps: knots.length, level, phases: Math.min(season, MOST_PHASES) });
     this.pool = new Float64Array(intervalPoolSize(this.intervals));
-    if (calibration?.length === this.pool.length) this.pool.set(calibration);
+    if (calibration?.length === this.pool.length)
+      fillIntervalPool(this.intervals, this.pool, calibration, calibratedFor);
     else resetIntervalPool(this.intervals, this.pool);
     this.last = knots.length - 1;
     this.block = driftBlock(horizon);

@@ -14,13 +14,15 @@ export interface IntervalOptions {
 /** Options with what is worked out once. */
 export interface IntervalPlan extends IntervalOptions {
   readonly alpha: number;
-  /** The quantile a stream begins with. Of errors with exponential tails (Laplace): P(|e| > q E|e|) = exp(-q). */
+  /** The quantile a stream begins with. */
   readonly quantile: number;
 }
+/** Of errors with exponential tails (Laplace): P(|e| > q E|e|) = exp(-q). */
+const quantileOf = (level: number): number => -Math.log(1 - level);
 export const intervalPlan = (options: IntervalOptions): IntervalPlan => ({
   ...options,
   alpha: 1 - options.level,
-  quantile: -Math.log(1 - options.level),
+  quantile: quantileOf(options.level),
 });
 
 /** A step's numbers: truths seen, fast and slow mean absolute error, quantile of the score, recent share of misses. */
@@ -76,6 +78,18 @@ export function resetIntervalPool(plan: IntervalPlan, pool: Float64Array): void 
     pool[p + 1] = 1;
     pool[p + 2] = plan.quantile;
   }
+}
+
+/** Fills the pool with errors known from elsewhere, as `intervalPoolSize` floats. Quantiles that are for another `level` are carried over as those of exponential tails. */
+export function fillIntervalPool(
+  plan: IntervalPlan,
+  pool: Float64Array,
+  known: readonly number[],
+  level: number,
+): void {
+  pool.set(known);
+  const ratio = plan.level === level ? 1 : plan.quantile / quantileOf(level);
+  for (let p = 2; p < pool.length; p += POOL_FIELDS) pool[p] *= ratio;
 }
 
 /** Half the width of the interval around a forecast, in the stream's units: truth within forecast +- this in a share `level` of all cases. NaN until calibrated.

@@ -94,7 +94,7 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
   return {
     network,
     weights: latest.weights,
-    forecast: { ...spec, calibration },
+    forecast: { ...spec, calibration, level },
     record: {
       streams: windows.length,
       rows: windows.reduce((sum, window) => sum + window.length / width, 0),
