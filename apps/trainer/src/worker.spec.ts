@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
@@ -50,14 +51,14 @@ describe.skipIf(!existsSync(WORKER))('the training worker (needs dist/: npm run 
   });
 
   it.runIf(process.platform === 'linux')(
-    'gives way to ticks: its thread, and no other, has the lowest priority',
+    'gives way to ticks: its thread has the lowest priority, the one that waits its own',
     async () => {
       const nice: number[][] = [];
       await trainInWorker(WORKER, request(), { onProgress: () => nice.push(niceness()) });
-      const gone = niceness();
       expect(nice.length).toBeGreaterThan(0);
-      for (const seen of nice)
-        expect(seen.filter((n) => n === 19)).toHaveLength(1 + gone.filter((n) => n === 19).length);
+      // Threads that a backend begins have its priority too.
+      for (const seen of nice) expect(seen).toContain(19);
+      expect(getPriority()).toBeLessThan(19);
     },
   );
 

@@ -83,8 +83,9 @@ export class StateWriter {
       this.words[(at << 1) + 3] = size - wide;
       const narrow = (at + (PLAN_HEADER_BYTES >> 3) + wide) << 1;
       const from = table.planAt(slot);
-      for (let k = 0, to = at + (PLAN_HEADER_BYTES >> 3); k < wide; k++) this.floats64[to + k] = plans[from + k]!;
-      for (let k = wide, to = narrow - wide; k < size; k++) this.floats32[to + k] = plans[from + k]!;
+      for (let k = 0, to = at + (PLAN_HEADER_BYTES >> 3); k < wide; k++)
+        this.floats64[to + k] = oneNaN(plans[from + k]!);
+      for (let k = wide, to = narrow - wide; k < size; k++) this.floats32[to + k] = oneNaN(plans[from + k]!);
       at += planBytes >> 3;
       // States are compared byte by byte.
       if ((size - wide) % 2 === 1) this.words[(at << 1) - 1] = 0;
@@ -104,6 +105,9 @@ export class StateWriter {
     this.words = new Uint32Array(grown.buffer);
   }
 }
+
+/** NaN has many bit patterns, and compiled code makes others than interpreted code does: states are compared byte by byte. */
+const oneNaN = (x: number): number => (x === x ? x : NaN);
 
 /** Bytes of a plan, so that float64s may follow. */
 const planLength = (wide: number, narrow: number): number => PLAN_HEADER_BYTES + 8 * wide + ((4 * narrow + 7) & -8);
