@@ -84,8 +84,8 @@ export class StateWriter {
       const narrow = (at + (PLAN_HEADER_BYTES >> 3) + wide) << 1;
       const from = table.planAt(slot);
       for (let k = 0, to = at + (PLAN_HEADER_BYTES >> 3); k < wide; k++)
-        this.floats64[to + k] = oneNaN(plans[from + k]!);
-      for (let k = wide, to = narrow - wide; k < size; k++) this.floats32[to + k] = oneNaN(plans[from + k]!);
+        this.floats64[to + k] = oneNaN(plans[from + k]);
+      for (let k = wide, to = narrow - wide; k < size; k++) this.floats32[to + k] = oneNaN(plans[from + k]);
       at += planBytes >> 3;
       // States are compared byte by byte.
       if ((size - wide) % 2 === 1) this.words[(at << 1) - 1] = 0;
