@@ -73,9 +73,9 @@ export class StateWriter {
     this.words[word + 2] = warm ? model.tag[0] : 0;
     this.words[word + 3] = warm ? model.tag[1] : 0;
     let at = (start + HEADER_BYTES) >> 3;
-    for (let f = 0; f < fields; f++) this.floats64[at++] = meta[base + f]!;
+    for (let f = 0; f < fields; f++) this.floats64[at++] = oneNaN(meta[base + f]);
     const row = slot * tailStride;
-    for (let k = 0; k < tailValues; k++) this.floats64[at++] = tail[row + k]!;
+    for (let k = 0; k < tailValues; k++) this.floats64[at++] = oneNaN(tail[row + k]);
     if (forecaster !== undefined) {
       this.words[at << 1] = forecaster.horizon;
       this.words[(at << 1) + 1] = forecaster.options.season;
