@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { DEFAULT_PIPELINE } from '#domain/pipeline-spec';
 import { FileStateStore } from '#adapters/files/file-state-store';
 import { FileTickLog } from '#adapters/files/file-tick-log';
+import { MemoryModelRegistry } from '#adapters/memory/memory-model-registry';
 import { Pipeline } from '#pipeline/pipeline';
 import { draftOf } from '#training/draft';
 import { trainInWorker } from '#training/train-in-worker';
 import type { TrainRequest } from '#training/train.types';
-import { digestOf } from '#domain/model-digest';
 import { tickBatch } from '../support/tick-batches.js';
 
 const WORKER = new URL('../../apps/trainer/src/worker.js', import.meta.url);
@@ -41,9 +41,9 @@ const pipeline = await Pipeline.open(DEFAULT_PIPELINE, { log, states, windows: s
   Promise.reject(new Error('no such model')),
 );
 const first = await trainInWorker(WORKER, { ...request(), epochs: 2 });
-const draft = { ...draftOf(first, 'bench', 1, Date.now()), format: 1 as const, version: 1 };
-const manifest = { ...draft, digest: digestOf(draft, first.weights) };
-await pipeline.swapModel({ manifest, weights: first.weights });
+const registry = new MemoryModelRegistry();
+const published = await registry.publish(draftOf(first, 'bench', 1, Date.now()), first.weights);
+await pipeline.swapModel(await registry.load(published));
 
 let ticks = 0;
 async function take(count: number): Promise<void> {

@@ -1,6 +1,6 @@
 import type { RecordBatch } from '#domain/record-batch';
 
-export const FIRST_TS = 1_700_000_000_000;
+const FIRST_TS = 1_700_000_000_000;
 
 /** Ticks [from, from + count) of a run in which each of `streams` streams ticks once a round, in an order that hops through them. */
 export function tickBatch(streams: number, from: number, count: number): RecordBatch {

@@ -3,6 +3,7 @@
  *
  *  A network on raw values stays wrong after the level has changed. So it is given, and asked for, residuals: a value minus the median of the last seasons at its
  *  place; without a season, minus the value before it. */
+import { MAX_FLOAT32 } from '#rnn/float32';
 import { CALENDAR_FEATURES, writeCalendar, zoneOffset } from './calendar.js';
 import {
   HISTORY_FIELDS,
@@ -37,7 +38,6 @@ const PRIOR = [0.1, 0.1, 0.1, 1, 1] as const;
 /** Residual now, its change, how far the base will move over the horizon, and the calendar. */
 export const FEATURES = 6 + CALENDAR_FEATURES;
 
-const MAX_FLOAT32 = 3.4028234663852886e38;
 /** Features and targets stay within so many scales. */
 const LIMIT = 8;
 /** The base moves much more than the residuals do. */

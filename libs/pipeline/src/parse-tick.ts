@@ -1,13 +1,12 @@
 /** The plain reading of a record's value: any JSON, any configured field, every way of being wrong named. It defines what the fast reading must equal. */
 import type { DeadLetterCode } from '#domain/outcome';
 import type { PipelineSpec } from '#domain/pipeline-spec';
+import { MAX_FLOAT32 } from '#rnn/float32';
 import { parseTime } from './parse-time.js';
 
 /** The first and the last millisecond a tick may carry: years 1 to 2199. A clock gone wild must not move a stream's time for good. */
 export const MIN_TS = -62_135_596_800_000;
 export const MAX_TS = 7_258_118_399_999;
-/** Beyond float32 a value has no meaning to the network. */
-export const MAX_VALUE = 3.4028234663852886e38;
 export const MAX_STREAM_BYTES = 256;
 
 export interface ParsedTick {
@@ -140,7 +139,8 @@ function collect(names: readonly string[], read: (name: string, i: number) => un
   for (let i = 0; i < names.length; i++) {
     const raw = read(names[i], i);
     if (raw === undefined || raw === null) values.push(NaN);
-    else if (typeof raw === 'number' && Math.abs(raw) <= MAX_VALUE) values.push(raw);
+    // Beyond float32 a value has no meaning to the network.
+    else if (typeof raw === 'number' && Math.abs(raw) <= MAX_FLOAT32) values.push(raw);
     else return fail('VALUE', `${names[i]} is ${shown(raw)}: not a number within float32, null or absent`);
   }
   return values;

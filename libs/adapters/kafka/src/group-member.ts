@@ -36,7 +36,7 @@ export interface GroupMemberOptions {
   readonly logger: Logger;
   /** The member this instance was before it died: sent away, so that nobody waits for its session's time-out. */
   readonly formerMemberId?: string | undefined;
-  /** Other connections: on its own a request waits behind a JoinGroup. They know of the topics. */
+  /** Other connections: on its own a request waits behind a JoinGroup. */
   readonly aside: Cluster;
 }
 
@@ -70,8 +70,8 @@ export class GroupMember {
   private coordinator: Broker | undefined;
   private renewing = false;
   private former: string | undefined;
-  /** Partitions of each topic as last counted, and when that was begun. */
-  private counts: readonly number[] = [];
+  /** Partitions of each topic as last looked at, and when that was begun. */
+  private counts: ReadonlyMap<string, number> = new Map();
   private looked = -Infinity;
 
   constructor(
@@ -193,10 +193,9 @@ export class GroupMember {
     const { aside, topics, logger } = this.options;
     this.looked = performance.now();
     try {
-      await aside.refreshMetadata();
-      const before = this.counts;
-      this.counts = topics.map((topic) => aside.findTopicPartitionMetadata(topic).length);
-      const grown = topics.filter((_, i) => this.counts[i] > (before[i] ?? Infinity));
+      const counts = await this.count(aside);
+      const grown = topics.filter((topic) => counts.get(topic)! > (this.counts.get(topic) ?? Infinity));
+      this.counts = counts;
       if (grown.length === 0) return;
       logger.warn('topics have more partitions than before', { topics: grown.join(' ') });
       this.renew();
@@ -206,14 +205,18 @@ export class GroupMember {
     }
   }
 
+  /** Partitions of each input topic, as the brokers say now. */
+  private async count(cluster: Cluster): Promise<Map<string, number>> {
+    const { topics } = this.options;
+    await cluster.addMultipleTargetTopics(topics);
+    await cluster.refreshMetadata();
+    return new Map(topics.map((topic) => [topic, cluster.findTopicPartitionMetadata(topic).length]));
+  }
+
   private async assign(
     members: readonly { memberId: string; memberMetadata: Buffer }[],
   ): Promise<{ memberId: string; memberAssignment: Buffer }[]> {
-    await this.cluster.addMultipleTargetTopics(this.options.topics);
-    await this.cluster.refreshMetadata();
-    const counts = new Map(
-      this.options.topics.map((topic) => [topic, this.cluster.findTopicPartitionMetadata(topic).length]),
-    );
+    const counts = await this.count(this.cluster);
     const views = members.map(({ memberId, memberMetadata }) => viewOf(memberId, memberMetadata));
     return [...assignPartitions(views, counts)].map(([memberId, partitions]) => {
       const assignment: Record<string, number[]> = {};
