@@ -141,6 +141,42 @@ describe.each(REGISTRIES)('model registry: $name', ({ create, missing }) => {
     expect(await (await made.restart()).aliases('default')).toEqual({ champion: model(3), previous: model(2) });
   });
 
+  it('gives a share of the streams to a canary, until another model serves or it is ended', async () => {
+    const made = await subject();
+    let registry = made.value;
+    for (let i = 0; i < 3; i++) await registry.publish(draft(), weights);
+    const model = (version: number): { name: string; version: number } => ({ name: 'tide', version });
+    const canary = (version: number, share: number) => ({ model: model(version), share });
+    await registry.activate('default', model(1));
+    for (const share of [0, 1, -0.1, 1.5, NaN])
+      await expect(registry.setCanary('default', canary(2, share), model(1))).rejects.toMatchObject({
+        code: 'ARGUMENT',
+        message: expect.stringContaining(`share is ${share}`) as string,
+      });
+    await expect(registry.setCanary('default', canary(1, 0.1), model(1))).rejects.toMatchObject({ code: 'ARGUMENT' });
+    await expect(registry.setCanary('default', canary(4, 0.1), model(1))).rejects.toMatchObject({
+      code: 'MODEL_NOT_FOUND',
+    });
+    await expect(registry.setCanary('default', canary(2, 0.1), model(3))).rejects.toMatchObject({
+      code: 'ALIAS_CHANGED',
+    });
+    expect(await registry.aliases('default')).toEqual({ champion: model(1) });
+    await registry.challenge('default', model(3), model(1));
+    const served = { champion: model(1), canary: canary(2, 1 / 3) };
+    expect(await registry.setCanary('default', canary(2, 1 / 3), model(1))).toEqual(served);
+    registry = await made.restart();
+    expect(await registry.aliases('default')).toEqual(served);
+    expect(await registry.challenge('default', model(3), model(1))).toEqual({ ...served, challenger: model(3) });
+    await registry.challenge('default', null, model(1));
+    expect(await registry.setCanary('default', null, model(1))).toEqual({ champion: model(1) });
+    await registry.setCanary('default', canary(2, 0.5), model(1));
+    expect(await registry.activate('default', model(1))).toEqual({ champion: model(1) });
+    await registry.setCanary('default', canary(2, 0.5), model(1));
+    const promoted = { champion: model(2), previous: model(1) };
+    expect(await registry.activate('default', model(2), model(1))).toEqual(promoted);
+    expect(await (await made.restart()).aliases('default')).toEqual(promoted);
+  });
+
   it('lets one of many win', async () => {
     const registry = (await subject()).value;
     const published = await Promise.all(Array.from({ length: 8 }, () => registry.publish(draft(), weights)));

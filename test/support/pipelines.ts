@@ -4,6 +4,7 @@ import { OutcomeKind, type OutcomeBatch } from '#domain/outcome';
 import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
 import { RecordBatchBuilder, type RecordBatch } from '#domain/record-batch';
 import { RiverrunError } from '#domain/errors';
+import type { Canary } from '#domain/served';
 import type { PipelineOptions } from '#pipeline/core';
 import { Pipeline } from '#pipeline/pipeline';
 import { MemoryStateStore } from '#adapters/memory/memory-state-store';
@@ -65,9 +66,10 @@ export class TestPipeline {
     return this;
   }
 
-  async swap(model: ModelArtifact): Promise<void> {
-    this.models.set(model.manifest.digest, model);
-    await this.pipeline.swapModel(model);
+  async swap(model: ModelArtifact, canary?: Canary<ModelArtifact>): Promise<void> {
+    for (const known of [model, ...(canary === undefined ? [] : [canary.model])])
+      this.models.set(known.manifest.digest, known);
+    await this.pipeline.swapModel(model, canary);
   }
 
   /** Appends the ticks and takes them through. */

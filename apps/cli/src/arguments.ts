@@ -18,6 +18,13 @@ export function integer(min: number, max: number): (text: string) => number {
   };
 }
 
+/** Of a whole, below all of it. */
+export function share(text: string): number {
+  const value = /^[0-9.]+$/.test(text) ? Number(text) : NaN;
+  if (!(value >= 0 && value < 1)) throw new InvalidArgumentError('Expected a share from 0 to below 1, such as 0.1.');
+  return value;
+}
+
 export function names(text: string): string[] {
   const list = text.split(',').map((name) => name.trim());
   if (list.some((name) => name === '')) throw new InvalidArgumentError('Expected names, comma-separated.');

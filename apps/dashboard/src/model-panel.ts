@@ -17,6 +17,7 @@ export class ModelPanel {
   private readonly facts = byId('model-facts');
   private readonly age = byId('model-age');
   private readonly trial = byId('model-trial');
+  private readonly canary = byId('model-canary');
   private readonly verdict = byId('validation-verdict');
   private readonly facts2 = byId('validation-facts');
   private readonly bars = byId('validation-bars');
@@ -32,10 +33,12 @@ export class ModelPanel {
   private readonly problem = byId('problem');
   private readonly problemText = byId('problem-text');
 
-  take({ model, trial, training, problem, now }: Frame): void {
+  take({ model, trial, canary, training, problem, now }: Frame): void {
     this.takeModel(model, now);
     setHidden(this.trial, trial === null || trial === undefined);
     if (trial) setText(this.trial, trialText(trial));
+    setHidden(this.canary, canary === null || canary === undefined);
+    if (canary) setText(this.canary, `${canary.label} serves ${number(100 * canary.share)} % of the streams`);
     this.takeValidation(model?.validation ?? null, model !== null);
     this.takeTraining(training, now);
     setText(this.problemText, problem ?? '');

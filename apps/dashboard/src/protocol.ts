@@ -31,6 +31,12 @@ export interface TrialInfo {
   readonly compared: number;
 }
 
+/** Serves a share of the streams in the champion's place. */
+export interface CanaryInfo {
+  readonly label: string;
+  readonly share: number;
+}
+
 export interface TrainingInfo {
   readonly state: 'waiting' | 'training' | 'idle' | 'off' | 'failed';
   readonly progress: number;
@@ -74,6 +80,7 @@ export interface Frame {
   readonly problem: string | null;
   readonly model: ModelInfo | null;
   readonly trial?: TrialInfo | null;
+  readonly canary?: CanaryInfo | null;
   readonly training: TrainingInfo;
   readonly streams: readonly StreamFrame[];
 }

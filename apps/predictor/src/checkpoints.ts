@@ -12,7 +12,7 @@ export function keepCheckpoints(service: PipelineService, everyMs: number, logge
   let model: string | undefined;
   let busy = false;
   const timer = setInterval(() => {
-    const now = service.pipeline.model?.label;
+    const now = service.pipeline.label ?? undefined;
     if (busy || service.problem !== undefined || (performance.now() < due && now === model)) return;
     busy = true;
     service.pipeline

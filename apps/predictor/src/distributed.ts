@@ -59,6 +59,7 @@ export class Distributed implements Running {
     aliases: (pipeline) => this.connected().aliases(pipeline),
     activate: (...change) => this.connected().activate(...change),
     challenge: (...change) => this.connected().challenge(...change),
+    setCanary: (...change) => this.connected().setCanary(...change),
   };
 
   get training(): Running['training'] {

@@ -147,6 +147,7 @@ export class LiveFeed {
               validation: manifest.training?.validation ?? null,
             },
       trial: trialOf(service),
+      canary: canaryOf(service),
       training: this.training(service?.name ?? this.pipeline),
       streams: [...this.shown].map(([id, shown]) => ({
         id,
@@ -169,6 +170,11 @@ function trialOf(service: PipelineService | undefined): object | null {
   if (service === undefined || view === undefined) return null;
   const { challenger, evidence, compared } = view;
   return { label: modelLabel(challenger), evidence, threshold: service.trials.threshold, compared };
+}
+
+function canaryOf(service: PipelineService | undefined): object | null {
+  const canary = service?.pipeline.canary;
+  return canary === undefined ? null : { label: modelLabel(canary.model), share: canary.share };
 }
 
 function nextOf(view: StreamView | undefined): object | null {

@@ -47,7 +47,12 @@ it('goes on with the model it serves while the champion cannot be served, and sa
   let corrupt = true;
   const models = {
     aliases: () =>
-      Promise.resolve({ champion: { name: 'test', version: 2 }, previous: undefined, challenger: undefined }),
+      Promise.resolve({
+        champion: { name: 'test', version: 2 },
+        previous: undefined,
+        challenger: undefined,
+        canary: undefined,
+      }),
     load: () => {
       if (corrupt) return Promise.reject(new RiverrunError('MODEL_CORRUPT', 'test@2 is damaged'));
       const model = modelOf(gruSpec(4), 2);

@@ -4,6 +4,7 @@ import { RiverrunError, errorMessage } from '#domain/errors';
 import { modelLabel, type ModelArtifact } from '#domain/model';
 import type { Logger, TickAppender, TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
+import { servedText, type Canary } from '#domain/served';
 import { isStoreGone, type Pipeline } from '#pipeline/pipeline';
 import type { CommittedBatch } from '#pipeline/process-batch';
 import type { ModelSource } from './model-source.js';
@@ -126,17 +127,23 @@ export class PipelineService {
 
   /** Makes the pipeline serve what the registry says is its champion. */
   async followRegistry(): Promise<void> {
-    const { champion, challenger } = await this.models.aliases(this.name);
+    const { champion, challenger, canary } = await this.models.aliases(this.name);
     const slot = this.pipeline.model;
-    const served = slot?.manifest;
     this.championless = champion === undefined;
     if (champion === undefined) {
       if (slot === undefined) await this.begin();
       else if (!isDefaultModel(slot.manifest)) await this.models.adopt?.(this.name, slot);
       return;
     }
-    if (served === undefined || champion.name !== served.name || champion.version !== served.version)
-      await this.serve(await this.models.load(champion));
+    const named = {
+      champion: modelLabel(champion),
+      canary: canary && { model: modelLabel(canary.model), share: canary.share },
+    };
+    if (servedText(named) !== this.pipeline.label)
+      await this.serve(
+        await this.models.load(champion),
+        canary && { model: await this.models.load(canary.model), share: canary.share },
+      );
     await this.trials.follow(challenger);
   }
 
@@ -174,12 +181,17 @@ export class PipelineService {
     if (artifact !== undefined) await this.serve(artifact);
   }
 
-  private async serve(artifact: ModelArtifact): Promise<void> {
+  private async serve(artifact: ModelArtifact, canary?: Canary<ModelArtifact>): Promise<void> {
     const before = this.pipeline.model?.label;
-    await this.pipeline.swapModel(artifact);
-    if (before !== undefined) this.swaps += 1;
     const model = modelLabel(artifact.manifest);
-    this.logger.info('model serves', { pipeline: this.name, model, before: before ?? 'baseline' });
+    await this.pipeline.swapModel(artifact, canary);
+    if (before !== undefined && before !== model) this.swaps += 1;
+    this.logger.info('model serves', {
+      pipeline: this.name,
+      model,
+      before: before ?? 'baseline',
+      ...(canary !== undefined && { canary: modelLabel(canary.model.manifest), share: canary.share }),
+    });
   }
 
   /** The partition went to another instance: nothing is drained or saved, the new owner goes on from what is committed. */

@@ -1,6 +1,7 @@
 /** The comparison in a registry's compare-and-set. */
 import { RiverrunError } from './errors.js';
 import { modelLabel, type ModelReference } from './model.js';
+import { mustBeShare, type Canary } from './served.js';
 
 const label = (model: ModelReference | null | undefined): string => (model ? modelLabel(model) : 'none');
 
@@ -18,4 +19,11 @@ export function mustBeChampion(
   expected: ModelReference | null | undefined,
 ): void {
   if (expected !== undefined && label(champion) !== label(expected)) throw aliasChanged(pipeline, champion, expected);
+}
+
+/** RiverrunError ARGUMENT unless it is another model than the champion, for a share of the streams. */
+export function mustBeCanary({ model, share }: Canary<ModelReference>, champion: ModelReference): void {
+  mustBeShare(share);
+  if (label(model) === label(champion))
+    throw new RiverrunError('ARGUMENT', `${label(model)} is the champion: it serves all streams already`);
 }

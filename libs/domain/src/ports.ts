@@ -3,6 +3,7 @@ import type { RiverrunError } from './errors.js';
 import type { ModelArtifact, ModelDraft, ModelManifest, ModelReference } from './model.js';
 import type { OutcomeBatch } from './outcome.js';
 import type { RecordBatch } from './record-batch.js';
+import type { Canary } from './served.js';
 
 /** One partition of the log of ticks, read in order, and the place its outcomes go: outcomes and the committed position move together. */
 export interface TickLog {
@@ -52,7 +53,7 @@ export interface ModelArchive {
 export interface ModelSwap {
   /** The first offset whose outcome is of that model. */
   readonly offset: number;
-  /** `name@version`; null: none. */
+  /** The labels of what serves (see `servedText`); null: nothing. */
   readonly model: string | null;
 }
 
@@ -86,7 +87,7 @@ export interface SourcePosition {
 /** W and what the stored states were made with. `offset` is the next offset the stored states have not absorbed. */
 export interface Watermark {
   readonly offset: number;
-  /** Digest of the model the next tick is stepped with; null before the first. */
+  /** The digests of what the next tick is stepped with (see `servedText`); null before the first model. */
   readonly model: string | null;
   /** Says how stored states are laid out; another layout is refused. */
   readonly layout: string;
@@ -172,6 +173,8 @@ export interface Aliases {
   readonly previous: ModelReference | undefined;
   /** Runs beside the champion and is compared with it, without serving. */
   readonly challenger: ModelReference | undefined;
+  /** Serves a share of the streams in the champion's place. */
+  readonly canary: Canary<ModelReference> | undefined;
 }
 
 export interface ModelRegistry {
@@ -181,7 +184,7 @@ export interface ModelRegistry {
   load(model: { readonly name: string; readonly version?: number | undefined }): Promise<ModelArtifact>;
   list(): Promise<ModelManifest[]>;
   aliases(pipeline: string): Promise<Aliases>;
-  /** Makes it the pipeline's champion, the present one becoming `previous`, and ends a trial. With `expected`, only if the champion still is that one
+  /** Makes it the pipeline's champion, the present one becoming `previous`, and ends a trial and a canary. With `expected`, only if the champion still is that one
    *  (RiverrunError ALIAS_CHANGED). With `keepBeside` the one before goes on beside it, as its challenger: should the new one turn worse, it comes back. */
   activate(
     pipeline: string,
@@ -191,6 +194,9 @@ export interface ModelRegistry {
   ): Promise<Aliases>;
   /** Puts a model beside the champion, in place of another that may be there; null: none. Only if the champion is `champion` (RiverrunError ALIAS_CHANGED). */
   challenge(pipeline: string, model: ModelReference | null, champion: ModelReference): Promise<Aliases>;
+  /** Has a model serve a share of the streams in the champion's place, and ends a trial; null: all streams are the champion's again. Only if the champion is `champion`
+   *  (RiverrunError ALIAS_CHANGED). */
+  setCanary(pipeline: string, canary: Canary<ModelReference> | null, champion: ModelReference): Promise<Aliases>;
 }
 
 export interface Clock {

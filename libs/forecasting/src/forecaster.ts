@@ -59,6 +59,11 @@ export const newTally = (): Tally => ({
   drifts: 0,
 });
 
+/** Adds to `sum` what has been counted from `before` to `now`. */
+export function addSince(sum: Tally, before: Tally, now: Tally): void {
+  for (const name of Object.keys(sum) as (keyof Tally)[]) sum[name] += now[name] - before[name];
+}
+
 export class Forecaster {
   readonly plan: ForecastPlan;
   /** Floats of a stream's state; all but the first `wide` of them are float32 values. */

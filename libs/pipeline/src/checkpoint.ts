@@ -19,7 +19,7 @@ const REMOVED_AT_A_TIME = 1000;
 
 interface Mark {
   readonly offset: number;
-  /** Digest. */
+  /** As in the watermark. */
   readonly model: string | null;
   readonly layout: string;
   /** The partition's time, see expiry.ts. */
@@ -47,7 +47,7 @@ export class Checkpointer {
       if (epoch !== this.epoch)
         throw new RiverrunError('UNAVAILABLE', 'the pipeline has recovered meanwhile: the next round begins anew');
     };
-    const served = core.model;
+    const served = core.models;
     // First: one that has come back since is copied below.
     const removed = [...(core.removed ?? [])];
     core.removed = new Set();
@@ -62,7 +62,7 @@ export class Checkpointer {
       if (page.ids.length > 0)
         await checkpoints.write(page.ids.map((id, i) => ({ key: STATE + id, value: page.states[i] })));
     }
-    if (served !== undefined) await this.keepModel(checkpoints, served);
+    for (const model of served) await this.keepModel(checkpoints, model);
     const { offset, model, layout, time }: Mark = mark;
     mustGoOn();
     await checkpoints.write([{ key: MARK, value: utf8(JSON.stringify({ offset, model, layout, time })) }]);

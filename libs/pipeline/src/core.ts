@@ -1,6 +1,7 @@
 /** What the steps of a tick's path share: the ports, the hot streams, the model, and how far memory is ahead of the store. */
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import type { ModelArchive, StateStore, TickLog, Watermark, WindowStore } from '#domain/ports';
+import { servedText, type Canary } from '#domain/served';
 import type { OnStep } from '#domain/step';
 import type { Forecaster } from '#forecasting/forecaster';
 import { newTally } from '#forecasting/forecaster';
@@ -8,7 +9,7 @@ import { forecasterFor } from './forecasting.js';
 import type { ModelSlot } from './model-slot.js';
 import type { Shadow } from './shadow.js';
 import { StateWriter } from './state-codec.js';
-import { bytesPerStream, StreamTable } from './stream-table.js';
+import { bytesPerStream, isHashInShare, StreamTable } from './stream-table.js';
 import { WindowBuffer } from './window-buffer.js';
 
 export interface PipelineOptions {
@@ -68,8 +69,12 @@ export class PipelineCore {
   table: StreamTable;
   readonly windowBuffer: WindowBuffer;
   readonly stateWriter = new StateWriter();
+  /** What serves: the champion, and in its place for a share of the streams the canary. */
   model: ModelSlot | undefined;
+  canary: Canary<ModelSlot> | undefined;
   forecaster: Forecaster | undefined;
+  /** Networks made so far: each has a generation of its own. */
+  generations = 0;
   /** Beside the model; only where there is one that forecasts. */
   shadow: Shadow | undefined;
   /** As last acknowledged by the store (W). */
@@ -90,8 +95,11 @@ export class PipelineCore {
   /** The commit of the batch before, under way or over. While it is under way, memory is ahead of c: nothing may be saved. */
   published: Promise<void> = Promise.resolve();
   loads = { store: 0, new: 0 };
-  /** Forecasts scored, and the sums of their absolute errors in units of each stream's scale (1 under a raw model). */
+  /** Forecasts scored, and the sums of their absolute errors in units of each stream's scale (1 under a raw model); of that the present canary's streams; and
+   *  what had been counted before it came. */
   readonly tally = newTally();
+  canaryTally = newTally();
+  tallyBefore = newTally();
 
   /** Where outcomes are written, in turn, when batches overlap: one may be under way while the next is made. */
   readonly arenas: Uint8Array[] = [];
@@ -114,11 +122,38 @@ export class PipelineCore {
     return Math.min(hotStreams, Math.max(2 * maxBatch, Math.floor(hotBytes / bytes)));
   }
 
-  /** Steps ticks with `model` from now on. Everything must have been saved: where states are laid out in another way, the table begins anew. */
-  serve(model: ModelSlot | undefined): void {
+  /** The model that serves the stream in a slot. */
+  modelOf(slot: number): ModelSlot | undefined {
+    return this.isCanary(slot) ? this.canary!.model : this.model;
+  }
+
+  isCanary(slot: number): boolean {
+    return this.canary !== undefined && isHashInShare(this.table.hashes[slot], this.canary.share);
+  }
+
+  /** The models that serve. */
+  get models(): readonly ModelSlot[] {
+    const { model, canary } = this;
+    return model === undefined ? [] : canary === undefined ? [model] : [model, canary.model];
+  }
+
+  /** What serves as one text, by labels and by digests. */
+  get label(): string | null {
+    return this.textOf(({ label }) => label);
+  }
+  get digest(): string | null {
+    return this.textOf(({ manifest }) => manifest.digest);
+  }
+
+  /** Steps ticks with `model`, and with `canary` those of its streams, from now on. Everything must have been saved: where states are laid out in another way, the table begins
+   *  anew. */
+  serve(model: ModelSlot | undefined, canary?: Canary<ModelSlot>): void {
     const forecaster = forecasterFor(this.spec, model?.manifest, this.tally);
-    if (model !== this.model) this.shadow = undefined;
+    if (model !== this.model || canary !== undefined) this.shadow = undefined;
     this.model = model;
+    this.canary = canary;
+    this.canaryTally = newTally();
+    this.tallyBefore = { ...this.tally };
     this.forecaster = forecaster;
     if (model?.network.capacity === this.table.capacity && sameShape(forecaster, this.table.forecaster)) {
       this.table.forecaster = forecaster;
@@ -127,6 +162,15 @@ export class PipelineCore {
     this.table = this.newTable(model);
     this.seen = new Int32Array(this.table.capacity);
     this.expiryHand = 0;
+  }
+
+  private textOf(name: (model: ModelSlot) => string): string | null {
+    const { model, canary } = this;
+    if (model === undefined) return null;
+    return servedText({
+      champion: name(model),
+      canary: canary && { model: name(canary.model), share: canary.share },
+    });
   }
 
   private newTable(model: ModelSlot | undefined): StreamTable {

@@ -1,4 +1,5 @@
 /** Step 3b: the outcomes as the messages of the contract, written straight into one arena. */
+import type { Canary } from '#domain/served';
 import { SHORT_ID, Source, type StreamTable } from './stream-table.js';
 import { writeAscii, writeInteger, writeNine, writeNumber, MAX_NUMBER_BYTES } from './number-writer.js';
 import { STEP_FIELDS, type SteppedBatch } from './stepped-batch.js';
@@ -23,24 +24,34 @@ const STEP_BYTES = 50 + 4 * MAX_NUMBER_BYTES;
 /** A stream id in JSON: at most 256 characters, each at most six long. */
 const MAX_STREAM_TEXT = 6 * 256 + 2;
 
+type Closings = readonly [baseline: Uint8Array, model: Uint8Array, blend: Uint8Array];
+
+function closingsOf(model: string): Closings {
+  const closing = (source: string): Uint8Array => ascii(`${model},"source":"${source}"}`);
+  return [closing('baseline'), closing('model'), closing('blend')];
+}
+
 /** Writes predictions one after the other. Ask `begin` for room first. */
 export class OutcomeWriter {
   length = 0;
-  /** What follows the numbers, by source: `,"model":…,"source":…}`. */
-  private readonly closings: readonly [baseline: Uint8Array, model: Uint8Array, blend: Uint8Array];
+  /** What follows the numbers, by source: `,"model":…,"source":…}`; and the same for the canary's streams. */
+  private readonly closings: Closings;
+  private readonly canaryClosings: Closings | undefined;
   private readonly horizon: Uint8Array;
   private readonly level: Uint8Array;
 
   constructor(
     model: string | null,
+    canary: Canary<string> | undefined,
     private readonly topic: string | undefined,
     /** Where to write; what does not fit goes into a larger one. */
     public bytes: Uint8Array,
     /** Under a forecast plan: its steps and its intervals' level. */
     private readonly plan: { readonly horizon: number; readonly level: number } | undefined,
   ) {
-    const closing = (source: string): Uint8Array => ascii(`,"model":${JSON.stringify(model)},"source":"${source}"}`);
-    this.closings = [closing('baseline'), closing('model'), closing('blend')];
+    this.closings = closingsOf(`,"model":${JSON.stringify(model)}`);
+    if (canary !== undefined)
+      this.canaryClosings = closingsOf(`,"model":${JSON.stringify(canary.model)},"canary":${canary.share}`);
     this.horizon = ascii(`,"horizon":${plan?.horizon ?? 1}`);
     this.level = ascii(`,"level":${plan?.level ?? 0}`);
   }
@@ -56,6 +67,7 @@ export class OutcomeWriter {
     source: number,
     outputs: Float32Array | undefined,
     softmax: boolean,
+    isCanary: boolean,
   ): void {
     this.reserve(
       FIXED_BYTES +
@@ -75,7 +87,7 @@ export class OutcomeWriter {
       at = writeList(bytes, copy(bytes, at, OUTPUTS), outputs);
       if (softmax) at = writeList(bytes, copy(bytes, at, PROBABILITIES), outputs);
     }
-    this.length = copy(bytes, at, this.closings[source]);
+    this.length = copy(bytes, at, (isCanary ? this.canaryClosings! : this.closings)[source]);
   }
 
   /** Record i of a batch that was stepped under the plan. The last step is the prediction; its interval is left out until it is calibrated. */
@@ -87,6 +99,7 @@ export class OutcomeWriter {
     targetTs: number,
     stepped: SteppedBatch,
     i: number,
+    isCanary: boolean,
   ): void {
     const { horizon } = this.plan!;
     const topic = (this.topic?.length ?? 0) * 6;
@@ -114,7 +127,7 @@ export class OutcomeWriter {
       at = writeNumber(bytes, copy(bytes, at, WEIGHT), Math.round(1000 * weight[i]) / 1000);
     if (anomaly[i] === anomaly[i])
       at = writeNumber(bytes, copy(bytes, at, ANOMALY), Math.round(1000 * anomaly[i]) / 1000);
-    this.length = copy(bytes, at, this.closings[source[i]]);
+    this.length = copy(bytes, at, (isCanary ? this.canaryClosings! : this.closings)[source[i]]);
   }
 
   /** Up to the offset: room must be there. */

@@ -3,6 +3,7 @@ import type { Forecaster } from '#forecasting/forecaster';
 import { forecastFeatures, writeOtherInput } from '#forecasting/other-inputs';
 import { updateScale } from '#rnn/scaler';
 import type { PipelineCore } from './core.js';
+import type { ModelSlot } from './model-slot.js';
 import { RowKind, type DecodedBatch } from './decode.js';
 import { STEP_FIELDS, type SteppedBatch } from './stepped-batch.js';
 import { Field, FIELDS_PER_INPUT, InputField, Source } from './stream-table.js';
@@ -10,17 +11,16 @@ import { Field, FIELDS_PER_INPUT, InputField, Source } from './stream-table.js';
 /** Of the network in a forecast: what is less than this is none, and what is more than the rest is all. */
 const SOME = 1e-3;
 
-/** Absorbs a tick and, where the model has the stream's hidden state, writes what the network is given into row n of its inputs. */
+/** Absorbs a tick and, where `model` has the stream's hidden state, writes what the network is given into its next row. */
 export function absorb(
   core: PipelineCore,
   forecaster: Forecaster,
   batch: DecodedBatch,
   stepped: SteppedBatch,
   i: number,
-  n: number,
-  warm: boolean,
+  model: ModelSlot | undefined,
 ): void {
-  const { table, model, shadow } = core;
+  const { table, shadow } = core;
   const { meta, plans } = table;
   const { inputs, values, features } = batch;
   const slot = batch.slot[i];
@@ -33,18 +33,18 @@ export function absorb(
   stepped.expectedHalf[i] = forecaster.issued;
   stepped.anomaly[i] = forecaster.anomaly;
   stepped.expectedFromModel[i] = Number(source > Source.baseline);
-  const row = n * forecastFeatures(inputs);
-  if (warm) forecaster.writeFeatures(plans, at, model!.network.inputs, row);
+  const row = (model?.rows ?? 0) * forecastFeatures(inputs);
+  if (model !== undefined) forecaster.writeFeatures(plans, at, model.network.inputs, row);
   const beside = shadow?.enter(table, slot);
   if (beside !== undefined) forecaster.writeFeatures(plans, at, shadow!.model.network.inputs, beside);
   for (let k = 0; k < inputs; k++) {
     const last = slot * table.fields + Field.inputs + FIELDS_PER_INPUT * k + InputField.last;
     const feature = features[i * inputs + k];
-    if (k > 0 && (warm || beside !== undefined)) {
+    if (k > 0 && (model !== undefined || beside !== undefined)) {
       const raw = values[i * inputs + k];
       const scale = last + InputField.scale - InputField.last;
-      if (warm && raw === raw) updateScale(meta, scale, raw, meta[last]);
-      if (warm) writeOtherInput(model!.network.inputs, row, k, feature, meta[last], meta, scale);
+      if (model !== undefined && raw === raw) updateScale(meta, scale, raw, meta[last]);
+      if (model !== undefined) writeOtherInput(model.network.inputs, row, k, feature, meta[last], meta, scale);
       if (beside !== undefined)
         writeOtherInput(shadow!.model.network.inputs, beside, k, feature, meta[last], meta, scale);
     }
@@ -52,7 +52,7 @@ export function absorb(
   }
 }
 
-/** Turns the wave's outputs into forecasts, in the same order as the inputs were written. */
+/** Turns the wave's outputs into forecasts, in the same order as each network's inputs were written. */
 export function forecastWave(
   core: PipelineCore,
   forecaster: Forecaster,
@@ -62,20 +62,19 @@ export function forecastWave(
   from: number,
   to: number,
 ): void {
-  const { table, model, shadow } = core;
+  const { table, shadow } = core;
   const { horizon: H, halves, plan } = forecaster;
   const { mixed } = plan;
-  let n = 0;
   shadow?.step();
   for (let w = from; w < to; w++) {
     const i = order[w];
     if (batch.kind[i] === RowKind.control) continue;
     const slot = batch.slot[i];
     shadow?.forecast(table, forecaster, slot);
+    const model = core.modelOf(slot);
     let outputs =
       model !== undefined && table.generation[slot] === model.generation ? model.network.outputs : undefined;
-    const at = n * H;
-    if (outputs !== undefined) n += 1;
+    const at = outputs === undefined ? 0 : H * model!.rows++;
     if (outputs !== undefined && !allFinite(outputs, at, H)) {
       // The recurrence has run out of float32: the baselines speak, and the stream starts over.
       model!.network.resetState(slot);

@@ -13,10 +13,11 @@ export async function loadColdStreams(core: PipelineCore, batch: DecodedBatch): 
   for (let k = 0; k < ids.length; k++) {
     const slot = core.table.insert(ids[k], handles[k]);
     const bytes = states[k];
-    if (bytes !== undefined) readState(bytes, core.table, slot, core.model);
-    else core.model?.network.resetState(slot);
+    const model = core.modelOf(slot);
+    if (bytes !== undefined) readState(bytes, core.table, slot, model);
+    else model?.network.resetState(slot);
     // A new stream has nothing to be warmed up from; a model that speaks from the first tick starts it at zeros.
-    if (bytes === undefined && core.model?.manifest.warmUp === 0) core.table.generation[slot] = core.model.generation;
+    if (bytes === undefined && model?.manifest.warmUp === 0) core.table.generation[slot] = model.generation;
     core.loads[bytes === undefined ? 'new' : 'store'] += 1;
     for (const i of batch.cold.get(ids[k])!) batch.slot[i] = slot;
   }

@@ -4,6 +4,7 @@ import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/mode
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import { createNetwork } from '#rnn/network';
 import type { Network } from '#rnn/network.types';
+import { outputSize } from '#rnn/spec';
 import { featureCount } from './features.js';
 import type { Vocabulary } from './parse-tick.js';
 
@@ -19,6 +20,8 @@ export interface ModelSlot {
   /** Present for token models. */
   readonly vocabulary: Vocabulary | undefined;
   readonly softmax: boolean;
+  /** Rows of the wave under way that are this network's, so far. */
+  rows: number;
 }
 
 /** RiverrunError MODEL_MISMATCH if the model does not fit the pipeline's inputs. */
@@ -44,6 +47,7 @@ export function createModelSlot(
         ? { size: first.inputDim, ids: new Map(manifest.vocabulary?.map((word, id) => [word, id])) }
         : undefined,
     softmax: last?.type === 'dense' && last.activation === 'softmax',
+    rows: 0,
   };
 }
 
@@ -57,6 +61,31 @@ export function mustCompare(champion: ModelManifest, challenger: ModelManifest):
   throw new RiverrunError(
     'MODEL_MISMATCH',
     `model ${modelLabel(challenger)} ${plan(challenger)}, ${modelLabel(champion)}, which serves, ${plan(champion)}: they cannot be compared tick by tick; activate the one you want`,
+  );
+}
+
+/** RiverrunError MODEL_MISMATCH unless both are given the same of a tick and mean the same by their outputs: streams of one pipeline may have the one or the other. */
+export function mustBeAlike(champion: ModelManifest, canary: ModelManifest): void {
+  if (champion.forecast !== undefined || canary.forecast !== undefined) return mustCompare(champion, canary);
+  const face = ({ network, scaler, features, target, vocabulary }: ModelManifest): string => {
+    const last = network.layers.at(-1);
+    const classes = last?.type === 'dense' && last.activation === 'softmax';
+    const tokens = network.layers[0]?.type === 'embedding' ? network.layers[0].inputDim : 0;
+    return JSON.stringify([
+      network.inputSize,
+      tokens,
+      outputSize(network),
+      classes,
+      scaler,
+      features,
+      target,
+      vocabulary,
+    ]);
+  };
+  if (face(champion) === face(canary)) return;
+  throw new RiverrunError(
+    'MODEL_MISMATCH',
+    `model ${modelLabel(canary)} takes other inputs or has other outputs than ${modelLabel(champion)}, which serves: they cannot share the streams of one pipeline; activate the one you want`,
   );
 }
 

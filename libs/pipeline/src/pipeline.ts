@@ -3,38 +3,22 @@ import { RiverrunError } from '#domain/errors';
 import type { LogPosition, Watermark } from '#domain/ports';
 import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
 import type { PipelineSpec } from '#domain/pipeline-spec';
+import { mustBeShare, parseServed, resolveServed, servedText, type Canary, type Served } from '#domain/served';
 import { DEFAULT_OPTIONS, PipelineCore, type PipelineOptions, type PipelinePorts } from './core.js';
-import { checkFit, createModelSlot, mustCompare, type ModelSlot } from './model-slot.js';
-import type { Tally } from '#forecasting/forecaster';
+import { checkFit, createModelSlot, mustBeAlike, mustCompare, type ModelSlot } from './model-slot.js';
+import { addSince, newTally, type Tally } from '#forecasting/forecaster';
 import { stateSize } from '#rnn/spec';
 import { forecasterFor } from './forecasting.js';
-import { replayForecasts } from './replay-forecasts.js';
 import { Checkpointer, restore } from './checkpoint.js';
 import { processBatch, type BatchOptions, type BatchResult } from './process-batch.js';
 import { save, saveDue } from './save.js';
 import { Shadow } from './shadow.js';
 import { layoutId, readState } from './state-codec.js';
-import { toStreamUnits } from './features.js';
-import { bytesPerStream, Field, scaleIndex } from './stream-table.js';
-import { orNull, viewOf, type StreamView } from './stream-view.js';
+import { bytesPerStream, Field } from './stream-table.js';
+import { viewOf, type StreamView } from './stream-view.js';
 import { isExpired, StoredExpiry } from './expiry.js';
-import { readWindows, replay, windowOf } from './warm-up.js';
-
-export interface TraceRow {
-  readonly step: number;
-  readonly ts: number;
-  readonly input: number | string | null;
-  readonly memory: number[];
-  readonly output: number | null;
-}
-
-export interface Trace {
-  readonly stream: string;
-  readonly model: string | null;
-  /** True if replaying the stored window ends in exactly the live hidden state. */
-  readonly exact: boolean;
-  readonly rows: TraceRow[];
-}
+import { traceOf, type Trace } from './trace.js';
+import { readWindows, windowOf } from './warm-up.js';
 
 export interface TrialView {
   readonly champion: ModelManifest;
@@ -45,13 +29,28 @@ export interface TrialView {
 }
 
 export type { StreamView } from './stream-view.js';
+export type { Trace } from './trace.js';
 
 /** The store holds other states than this pipeline has left there: only a recovery helps. */
 export const isStoreGone = (error: unknown): error is RiverrunError =>
   error instanceof RiverrunError && (error.code === 'STATE_LOST' || error.code === 'WATERMARK_MISMATCH');
 
-/** Finds the artifact a stored watermark names. */
+export interface CanaryView {
+  readonly model: ModelManifest;
+  readonly share: number;
+  /** Forecasts of its streams, and of the champion's, since this instance began to serve it. */
+  readonly tally: Readonly<Tally>;
+  readonly championTally: Readonly<Tally>;
+}
+
+/** Finds an artifact that a stored watermark names. */
 export type FindModel = (digest: string) => Promise<ModelArtifact>;
+
+const digestsOf = ({ champion, canary }: Served<ModelArtifact>): string =>
+  servedText({
+    champion: champion.manifest.digest,
+    canary: canary && { model: canary.model.manifest.digest, share: canary.share },
+  });
 
 export class Pipeline {
   private queue: Promise<unknown> = Promise.resolve();
@@ -96,8 +95,16 @@ export class Pipeline {
   get spec(): PipelineSpec {
     return this.core.spec;
   }
+  /** The champion. */
   get model(): ModelSlot | undefined {
     return this.core.model;
+  }
+  /** What serves as one text, by labels and by digests; null: nothing. */
+  get label(): string | null {
+    return this.core.label;
+  }
+  get digest(): string | null {
+    return this.core.digest;
   }
   /** Next offset to absorb; and W. */
   get position(): number {
@@ -110,8 +117,9 @@ export class Pipeline {
     return this.core.table.size;
   }
   get hotBytes(): number {
-    const { table, spec, model, forecaster } = this.core;
-    return table.size * (bytesPerStream(spec.inputs.length, forecaster) + 4 * (model?.network.stateSize ?? 0));
+    const { table, spec, models, forecaster } = this.core;
+    const hidden = models.reduce((sum, { network }) => sum + network.stateSize, 0);
+    return table.size * (bytesPerStream(spec.inputs.length, forecaster) + 4 * hidden);
   }
   /** Counts since the start. */
   get loads(): { readonly store: number; readonly new: number } {
@@ -221,11 +229,20 @@ export class Pipeline {
 
   private async useLabel(label: string | null): Promise<void> {
     const { core } = this;
-    if ((core.model?.label ?? null) === label) return;
-    const slot = label === null ? undefined : this.slotFor(await core.ports.models!.byLabel(label));
+    if (core.label === label) return;
     // As in a live swap: what was stepped so far is stored under the model it was stepped with, or a rollback would meet other states.
-    await save(core, slot?.manifest.digest ?? null);
-    core.serve(slot);
+    if (label === null) {
+      await save(core, null);
+      core.serve(undefined);
+    } else await this.serve(await resolveServed(parseServed(label), (name) => core.ports.models!.byLabel(name)));
+  }
+
+  /** W first, in the same write that names what serves from there on: a replay never crosses a swap. */
+  private async serve(served: Served<ModelArtifact>): Promise<void> {
+    const { core } = this;
+    const { champion, canary } = this.slotsFor(served);
+    await save(core, digestsOf(served));
+    core.serve(champion, canary);
   }
 
   /** Copies what has changed in the store since the last time to the log's checkpoints; beside the ticks, not between them. */
@@ -257,28 +274,36 @@ export class Pipeline {
     });
   }
 
-  /** Serves `artifact` from the next tick on. Streams meet it lazily: see warm-up.ts. */
-  swapModel(artifact: ModelArtifact): Promise<void> {
+  /** Serves `artifact` from the next tick on, and `canary` in its place for a share of the streams. Streams meet a model lazily: see warm-up.ts. RiverrunError MODEL_MISMATCH
+   *  if the two are not given the same. */
+  swapModel(artifact: ModelArtifact, canary?: Canary<ModelArtifact>): Promise<void> {
     return this.serially(async () => {
       const { core } = this;
-      if (core.watermark?.model === artifact.manifest.digest) return;
-      const slot = this.slotFor(artifact);
-      // W = c under the old model first, in the same write that names the new one: a replay never crosses a swap.
-      await save(core, artifact.manifest.digest);
+      const served = { champion: artifact, canary };
+      if (core.watermark?.model === digestsOf(served)) return;
+      if (canary !== undefined) {
+        mustBeShare(canary.share);
+        mustBeAlike(artifact.manifest, canary.model.manifest);
+      }
+      const slots = this.slotsFor(served);
+      await save(core, digestsOf(served));
       const { checkpoints } = core.ports.log;
-      if (checkpoints !== undefined) await this.checkpointer.keepModel(checkpoints, artifact);
-      core.serve(slot);
+      if (checkpoints !== undefined)
+        for (const kept of [artifact, ...(canary === undefined ? [] : [canary.model])])
+          await this.checkpointer.keepModel(checkpoints, kept);
+      core.serve(slots.champion, slots.canary);
     });
   }
 
-  /** Runs `artifact` beside the model that serves; undefined ends that. Nothing runs beside a model that does not forecast. RiverrunError MODEL_MISMATCH if the two
+  /** Runs `artifact` beside the model that serves; undefined ends that. Nothing runs beside a model that does not forecast, or beside a canary. RiverrunError MODEL_MISMATCH if the two
    *  do not forecast the same steps of the same season. */
   challenge(artifact: ModelArtifact | undefined): Promise<void> {
     return this.serially(() => {
       const { core } = this;
       const served = core.model?.manifest;
       const digest = artifact?.manifest.digest;
-      if (artifact === undefined || served?.forecast === undefined || digest === served.digest) {
+      const alone = core.canary === undefined && served?.forecast !== undefined;
+      if (artifact === undefined || !alone || digest === served.digest) {
         core.shadow = undefined;
         return Promise.resolve();
       }
@@ -297,6 +322,17 @@ export class Pipeline {
     if (shadow === undefined || model === undefined) return undefined;
     const { evidence, compared } = shadow;
     return { champion: model.manifest, challenger: shadow.model.manifest, evidence, compared };
+  }
+
+  /** What serves a share of the streams in the champion's place, and how it does. */
+  get canary(): CanaryView | undefined {
+    const { canary, canaryTally: tally, tallyBefore, tally: all } = this.core;
+    if (canary === undefined) return undefined;
+    const championTally = newTally();
+    addSince(championTally, tallyBefore, all);
+    // The others.
+    addSince(championTally, tally, newTally());
+    return { model: canary.model.manifest, share: canary.share, tally, championTally };
   }
 
   /** RiverrunError MODEL_MISMATCH if the model does not fit the pipeline's inputs. */
@@ -340,53 +376,7 @@ export class Pipeline {
     return this.serially(async () => {
       const slot = await this.slotOf(id);
       if (slot < 0) return undefined;
-      const { core } = this;
-      const rows = await this.windowAt(slot);
-      const width = 1 + core.spec.inputs.length;
-      const count = rows.length / width;
-      const words = core.model?.manifest.vocabulary;
-      const traced: TraceRow[] = [];
-      const add = (step: number, memory: number[], output: number | null): void => {
-        if (step < count - limit) return;
-        const value = rows[step * width + 1];
-        const input = value !== value ? null : core.model?.vocabulary === undefined ? value : (words?.[value] ?? value);
-        traced.push({
-          step: core.table.meta[slot * core.table.fields + Field.count] - count + step + 1,
-          ts: rows[step * width],
-          input,
-          memory,
-          output,
-        });
-      };
-      const { model } = core;
-      if (model === undefined || core.table.generation[slot] !== model.generation) {
-        for (let step = 0; step < count; step++) add(step, [], null);
-        return { stream: id, model: null, exact: true, rows: traced };
-      }
-      const live = new Float32Array(model.network.stateSize);
-      const memory = new Float32Array(model.network.stateSize);
-      model.network.readState(slot, live);
-      const { forecaster } = core;
-      if (forecaster !== undefined)
-        replayForecasts(core.table, forecaster, model.network, [slot], [rows], width, (step) => {
-          model.network.readState(slot, memory);
-          add(step, Array.from(memory), orNull(forecaster.plan.mixed[forecaster.horizon - 1]));
-        });
-      else
-        replay(core.table, model, [slot], [rows], width, (step) => {
-          model.network.readState(slot, memory);
-          const output = toStreamUnits(
-            model,
-            model.network.outputs[0],
-            rows[step * width + 1],
-            core.table.meta,
-            scaleIndex(core.table, slot, 0),
-          );
-          add(step, Array.from(memory), orNull(output));
-        });
-      const exact = live.every((x, k) => Object.is(x, memory[k]));
-      model.network.writeState(slot, live);
-      return { stream: id, model: model.label, exact, rows: traced };
+      return traceOf(this.core, slot, await this.windowAt(slot), limit);
     });
   }
 
@@ -403,19 +393,35 @@ export class Pipeline {
     });
   }
 
-  private async useModel(digest: string | null): Promise<void> {
-    if (digest === null) this.core.serve(undefined);
-    else if (this.core.model?.manifest.digest !== digest) this.core.serve(this.slotFor(await this.findModel(digest)));
+  private async useModel(digests: string | null): Promise<void> {
+    const { core } = this;
+    if (digests === null) core.serve(undefined);
+    else if (core.digest !== digests) {
+      const { champion, canary } = this.slotsFor(await resolveServed(parseServed(digests), this.findModel));
+      core.serve(champion, canary);
+    }
+  }
+
+  /** A model that serves already goes on with the hidden states it has. */
+  private slotsFor({ champion, canary }: Served<ModelArtifact>): Served<ModelSlot> {
+    const served = ({ manifest }: ModelArtifact): ModelSlot | undefined =>
+      this.core.models.find((slot) => slot.manifest.digest === manifest.digest);
+    const slot = served(champion) ?? this.slotFor(champion);
+    if (canary === undefined) return { champion: slot };
+    const known = served(canary.model);
+    const { capacity } = slot.network;
+    const model = known?.network.capacity === capacity ? known : this.slotFor(canary.model, capacity);
+    return { champion: slot, canary: { model, share: canary.share } };
   }
 
   private slotFor(artifact: ModelArtifact, slots?: number): ModelSlot {
     const { core } = this;
-    const { spec, options, model } = core;
+    const { spec, options } = core;
     const forecaster = forecasterFor(spec, artifact.manifest);
     const capacity = slots ?? core.capacityFor(forecaster, stateSize(artifact.manifest.network));
     const room = { capacity, maxWave: Math.min(options.maxBatch, 4096) };
     try {
-      return createModelSlot(artifact, spec, (model?.generation ?? 0) + 1, room);
+      return createModelSlot(artifact, spec, (core.generations += 1), room);
     } catch (error) {
       if (error instanceof RiverrunError) throw error;
       throw new RiverrunError(
@@ -442,7 +448,7 @@ export class Pipeline {
     if (!core.table.makeRoom(1, () => false)) await save(core);
     if (!core.table.makeRoom(1, () => false)) return -1;
     const fresh = core.table.insert(id, handles[0]);
-    readState(states[0], core.table, fresh, core.model);
+    readState(states[0], core.table, fresh, core.modelOf(fresh));
     return fresh;
   }
 

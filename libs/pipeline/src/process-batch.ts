@@ -85,12 +85,18 @@ function encode(
   spacing: Float64Array,
 ): OutcomeBatch {
   const { count } = records;
-  const { table, model } = core;
+  const { table, model, canary } = core;
   const topic = core.options.nameTopic ? records.topic : undefined;
   const { forecaster } = core;
   const plan = forecaster === undefined ? undefined : { horizon: forecaster.horizon, level: core.spec.level };
   const roomEach = plan === undefined ? 192 : 256 + 96 * (plan.horizon - 1);
-  const writer = new OutcomeWriter(model?.label ?? null, topic, takeArena(core, roomEach * count + 1024), plan);
+  const writer = new OutcomeWriter(
+    model?.label ?? null,
+    canary && { model: canary.model.label, share: canary.share },
+    topic,
+    takeArena(core, roomEach * count + 1024),
+    plan,
+  );
   const kinds = new Uint8Array(count);
   const start = new Int32Array(count);
   const end = new Int32Array(count);
@@ -114,7 +120,16 @@ function encode(
         const ts = batch.ts[i];
         const target = spacing[i] > 0 ? ts + Math.round(spacing[i] * (plan?.horizon ?? 1)) : NaN;
         if (plan !== undefined) {
-          writer.forecast(table, batch.slot[i], ts, records.offsets[i], target, stepped, i);
+          writer.forecast(
+            table,
+            batch.slot[i],
+            ts,
+            records.offsets[i],
+            target,
+            stepped,
+            i,
+            core.isCanary(batch.slot[i]),
+          );
           end[i] = writer.length;
           continue;
         }
@@ -131,6 +146,7 @@ function encode(
           fromModel ? 1 : 0,
           outputs,
           model?.softmax ?? false,
+          core.isCanary(batch.slot[i]),
         );
       }
     }
@@ -139,7 +155,7 @@ function encode(
   if (core.options.overlap) core.arenas.push(writer.bytes);
   return {
     records,
-    model: model?.label ?? null,
+    model: core.label,
     kinds,
     bytes: writer.bytes.subarray(0, writer.length),
     start,

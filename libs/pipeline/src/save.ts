@@ -16,18 +16,14 @@ export async function saveDue(core: PipelineCore): Promise<void> {
   if (saveIsDue(core)) await save(core, undefined, expiredHot(core));
 }
 
-/** Writes everything dirty and sets W to the position memory has reached; with `model` also the model from which the next tick is stepped. The clean streams in
+/** Writes everything dirty and sets W to the position memory has reached; with `model` also what the next tick is stepped with. The clean streams in
  *  the slots `expired` are removed. */
-export async function save(
-  core: PipelineCore,
-  model = core.model?.manifest.digest ?? null,
-  expired: readonly number[] = [],
-): Promise<void> {
+export async function save(core: PipelineCore, model = core.digest, expired: readonly number[] = []): Promise<void> {
   const { table, windowBuffer, stateWriter } = core;
   // I3: what is stored has its outcome committed. If that failed, this throws, and nothing is written until the pipeline has recovered.
   await core.published;
   const time = Number.isFinite(core.time) ? { time: core.time } : {};
-  const trial = model === core.model?.manifest.digest ? (core.shadow?.trial ?? core.watermark?.trial) : undefined;
+  const trial = model === core.digest ? (core.shadow?.trial ?? core.watermark?.trial) : undefined;
   const next: Watermark = {
     offset: core.position,
     model,
@@ -53,7 +49,7 @@ export async function save(
   const ids: string[] = new Array<string>(count);
   for (let k = 0; k < slots.length; k++) {
     const slot = slots[k];
-    start[k] = stateWriter.write(table, slot, core.model);
+    start[k] = stateWriter.write(table, slot, core.modelOf(slot));
     end[k] = stateWriter.length;
     handles[k] = table.handle[slot]!;
     ids[k] = table.ids[slot]!;

@@ -1,5 +1,6 @@
 /** Step 3: the i-th tick of all streams together (a wave), in order within a stream. Score what was forecast for the tick, then step, then forecast the next. */
 import type { RecordBatch } from '#domain/record-batch';
+import { addSince } from '#forecasting/forecaster';
 import { updateScale } from '#rnn/scaler';
 import type { PipelineCore } from './core.js';
 import { RowKind, type DecodedBatch } from './decode.js';
@@ -84,14 +85,13 @@ function stepWave(
   to: number,
   windows: Windows,
 ): void {
-  const { table, model, windowBuffer, forecaster } = core;
+  const { table, windowBuffer, forecaster } = core;
   const { meta, fields } = table;
   const { inputs, values, features } = batch;
   if (batch.startsOver !== undefined)
     for (let w = from; w < to; w++) if (batch.startsOver[order[w]] === 1) startOver(core, batch.slot[order[w]]);
-  if (model !== undefined || forecaster !== undefined) warmUpWave(core, batch, order, from, to, windows);
-  const standard = model?.manifest.scaler === 'standard';
-  let n = 0;
+  if (core.model !== undefined || forecaster !== undefined) warmUpWave(core, batch, order, from, to, windows);
+  const standard = core.model?.manifest.scaler === 'standard';
   for (let w = from; w < to; w++) {
     const i = order[w];
     const slot = batch.slot[i];
@@ -100,12 +100,15 @@ function stepWave(
       continue;
     }
     const base = slot * fields;
+    const model = core.modelOf(slot);
     const warm = model !== undefined && table.generation[slot] === model.generation;
+    const tally = core.isCanary(slot) ? { ...core.tally } : undefined;
     if (forecaster !== undefined) {
       windowBuffer.append(table, slot, batch.ts[i], values, i * inputs);
       meta[base + Field.count] = meta[base + Field.count] + 1;
-      absorb(core, forecaster, batch, stepped, i, n, warm);
-      if (warm) model.network.slots[n++] = slot;
+      absorb(core, forecaster, batch, stepped, i, warm ? model : undefined);
+      if (tally !== undefined) addSince(core.canaryTally, tally, core.tally);
+      if (warm) model.network.slots[model.rows++] = slot;
       continue;
     }
     const value = values[i * inputs];
@@ -113,6 +116,7 @@ function stepWave(
     const fromModel = meta[base + Field.source] === Source.model;
     stepped.expectedFromModel[i] = Number(fromModel);
     if (fromModel && value === value) score(core, base, value);
+    if (tally !== undefined) addSince(core.canaryTally, tally, core.tally);
     windowBuffer.append(table, slot, batch.ts[i], values, i * inputs);
     meta[base + Field.count] = meta[base + Field.count] + 1;
     for (let k = 0, at = base + Field.inputs; k < inputs; k++, at += FIELDS_PER_INPUT) {
@@ -121,18 +125,22 @@ function stepWave(
       if (warm) {
         const raw = values[i * inputs + k];
         if (standard && raw === raw) updateScale(meta, at + InputField.scale, raw, meta[last]);
-        writeFeatures(model, n, k, inputs, feature, meta[last], meta, at + InputField.scale);
+        writeFeatures(model, model.rows, k, inputs, feature, meta[last], meta, at + InputField.scale);
       }
       meta[last] = feature;
     }
-    if (warm) model.network.slots[n++] = slot;
+    if (warm) model.network.slots[model.rows++] = slot;
   }
-  if (n > 0) model!.network.step(n);
+  for (const model of core.models) {
+    if (model.rows > 0) model.network.step(model.rows);
+    model.rows = 0;
+  }
   if (forecaster === undefined) forecast(core, batch, stepped, order, from, to);
   else forecastWave(core, forecaster, batch, stepped, order, from, to);
+  for (const model of core.models) model.rows = 0;
 }
 
-/** Turns the wave's outputs into forecasts, in the same order as the inputs were written. */
+/** Turns the wave's outputs into forecasts, in the same order as each network's inputs were written. */
 function forecast(
   core: PipelineCore,
   batch: DecodedBatch,
@@ -141,11 +149,8 @@ function forecast(
   from: number,
   to: number,
 ): void {
-  const { table, model } = core;
+  const { table } = core;
   const { meta, fields } = table;
-  const outputSize = model?.network.outputSize ?? 1;
-  const outputs = model?.network.outputs;
-  let n = 0;
   for (let w = from; w < to; w++) {
     const i = order[w];
     if (batch.kind[i] === RowKind.control) continue;
@@ -153,18 +158,19 @@ function forecast(
     const base = slot * fields;
     let prediction = meta[base + LAST_VALUE];
     let source: number = Source.baseline;
+    const model = core.modelOf(slot);
     if (model !== undefined && table.generation[slot] === model.generation) {
-      const y = toStreamUnits(model, outputs![n * outputSize], prediction, meta, base + FIRST_SCALE);
-      if (Number.isFinite(y) && allFinite(outputs!, n * outputSize, outputSize)) {
+      const { outputs, outputSize } = model.network;
+      const at = outputSize * model.rows++;
+      const y = toStreamUnits(model, outputs[at], prediction, meta, base + FIRST_SCALE);
+      if (Number.isFinite(y) && allFinite(outputs, at, outputSize)) {
         prediction = y;
         source = Source.model;
-        for (let k = 0; outputSize > 1 && k < outputSize; k++)
-          stepped.outputs[i * outputSize + k] = outputs![n * outputSize + k]!;
+        for (let k = 0; outputSize > 1 && k < outputSize; k++) stepped.outputs[i * outputSize + k] = outputs[at + k]!;
       } else {
         // The recurrence has run out of float32: the baseline speaks, and the stream starts over.
         model.network.resetState(slot);
       }
-      n += 1;
     }
     // What a token model says is not a forecast of the next token's id.
     meta[base + Field.expected] = model?.vocabulary === undefined ? prediction : NaN;
@@ -192,7 +198,9 @@ function warmUpWave(
   if (slots.length > 0) warmUp(core, slots, windows);
 }
 
-function startOver({ table, model }: PipelineCore, slot: number): void {
+function startOver(core: PipelineCore, slot: number): void {
+  const { table } = core;
+  const model = core.modelOf(slot);
   table.forgetForecast(slot);
   if (model === undefined) return;
   model.network.resetState(slot);

@@ -73,7 +73,8 @@ export class StreamTable {
   /** 1 while memory is ahead of the store. Such a slot is never evicted. */
   readonly dirty: Uint8Array;
   private readonly referenced: Uint8Array;
-  private readonly hashes: Int32Array;
+  /** Of each slot's id. */
+  readonly hashes: Int32Array;
   /** Short plain ids once more as bytes, SHORT_ID a slot: the length (0: look at `ids`), then the characters. At a million streams every pointer followed is a cache miss. */
   readonly shortIds: Uint8Array;
   /** Pairs of slot + 1 (0 where empty) and the id's hash; linear probing. */
@@ -273,6 +274,14 @@ export class StreamTable {
     return slot;
   }
 }
+
+/** Hashes run from 0 to below this. */
+const HASHES = 2 ** 32;
+
+/** Whether a stream is one of those that make up a share of all streams: by its id alone, so the same ones everywhere and after every restart. A larger share has all of a
+ *  smaller one. */
+export const isInShare = (id: string, share: number): boolean => isHashInShare(hashOf(id), share);
+export const isHashInShare = (hash: number, share: number): boolean => hash >>> 0 < share * HASHES;
 
 const SEED = 0x811c9dc5 | 0;
 const PRIME = 0x01000193;

@@ -47,17 +47,22 @@ export async function loadWindowsToWarmUp(core: PipelineCore, batch: DecodedBatc
 }
 
 /** Whether the stream has not been stepped with what is served now. */
-const isBehind = ({ table, model, forecaster }: PipelineCore, slot: number): boolean =>
-  (model !== undefined && table.generation[slot] !== model.generation) ||
-  (forecaster !== undefined && table.planned[slot] === 0);
+function isBehind(core: PipelineCore, slot: number): boolean {
+  const { table, forecaster } = core;
+  const model = core.modelOf(slot);
+  return (
+    (model !== undefined && table.generation[slot] !== model.generation) ||
+    (forecaster !== undefined && table.planned[slot] === 0)
+  );
+}
 
 /** The same, or not with the challenger. */
 export const mustWarmUp = (core: PipelineCore, slot: number): boolean =>
   isBehind(core, slot) || core.shadow?.knows(core.table, slot) === false;
 
 /** Whether it has ticks enough for that. */
-export const canWarmUp = ({ table, model }: PipelineCore, slot: number): boolean =>
-  table.meta[slot * table.fields + Field.count] >= (model?.manifest.warmUp ?? 0);
+export const canWarmUp = (core: PipelineCore, slot: number): boolean =>
+  core.table.meta[slot * core.table.fields + Field.count] >= (core.modelOf(slot)?.manifest.warmUp ?? 0);
 
 export async function readWindows(core: PipelineCore, slots: readonly number[]): Promise<Windows> {
   const { table } = core;
@@ -91,7 +96,7 @@ export function windowOf(
 
 /** Warms up the streams in `slots`: scale from the window, hidden state by one cold pass over it, all streams side by side. */
 export function warmUp(core: PipelineCore, slots: readonly number[], windows: Windows): void {
-  const { model, forecaster, table, shadow } = core;
+  const { forecaster, table, shadow } = core;
   const width = 1 + core.spec.inputs.length;
   const inWaves = (some: readonly number[], warm: (wave: readonly number[], rows: Float64Array[]) => void): void => {
     for (let from = 0; from < some.length; from += MOST_AT_ONCE) {
@@ -102,13 +107,15 @@ export function warmUp(core: PipelineCore, slots: readonly number[], windows: Wi
       );
     }
   };
-  inWaves(
-    slots.filter((slot) => isBehind(core, slot)),
-    (wave, rows) => {
-      if (forecaster !== undefined) warmUpForecasts(table, forecaster, model, wave, rows, width);
-      else replay(table, model!, wave, rows, width);
-    },
-  );
+  const behind = slots.filter((slot) => isBehind(core, slot));
+  for (const model of core.canary === undefined ? [core.model] : core.models)
+    inWaves(
+      behind.filter((slot) => core.modelOf(slot) === model),
+      (wave, rows) => {
+        if (forecaster !== undefined) warmUpForecasts(table, forecaster, model, wave, rows, width);
+        else replay(table, model!, wave, rows, width);
+      },
+    );
   if (shadow === undefined || forecaster === undefined) return;
   inWaves(
     slots.filter((slot) => !shadow.knows(table, slot)),

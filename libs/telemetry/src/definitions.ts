@@ -77,6 +77,16 @@ export function defineMetrics(registry: Registry) {
       "Sum of absolute errors, each in units of its stream's own scale and at most 64; divide by forecast_evaluations_total.",
       'predictor',
     ),
+    canaryEvaluations: counter(
+      'canary_evaluations_total',
+      "Of forecast_evaluations_total, those of a canary's streams.",
+      'predictor',
+    ),
+    canaryScaledError: counter(
+      'canary_scaled_absolute_error_total',
+      "Of forecast_scaled_absolute_error_total, the errors of a canary's streams; divide by canary_evaluations_total.",
+      'predictor',
+    ),
     intervals: counter(
       'interval_evaluations_total',
       'Truths by whether the interval issued for them held.',

@@ -1,5 +1,5 @@
 /** What the service counts, in the few calls it makes for each batch. The registry is injected: tests and several services in one process have their own. */
-import { collectDefaultMetrics, type Registry } from 'prom-client';
+import { collectDefaultMetrics, type Counter, type Registry } from 'prom-client';
 import { OutcomeKind, type DeadLetterCode, type OutcomeBatch } from '#domain/outcome';
 import { defineMetrics, type Instruments } from './definitions.js';
 
@@ -186,15 +186,7 @@ export class Metrics {
   /** Forecasts whose truths have come between two readings of a pipeline's tally. */
   forecasts(before: ForecastTally, now: ForecastTally, level: number): void {
     const since = (field: keyof ForecastTally): number => now[field] - before[field];
-    const truths = since('truths');
-    for (const [field, predictor] of PREDICTORS) {
-      const count = field === 'network' ? since('networkTruths') : truths;
-      const error = since(field);
-      // Raw models are held against persistence only.
-      if (count <= 0 || !Number.isFinite(error) || (now[field] === 0 && field !== 'mixed')) continue;
-      this.instruments.evaluations.inc({ predictor }, count);
-      this.instruments.scaledError.inc({ predictor }, error);
-    }
+    this.errors(before, now, this.instruments.evaluations, this.instruments.scaledError);
     const held = since('held');
     const intervals = since('intervals');
     if (intervals > 0) {
@@ -204,5 +196,27 @@ export class Metrics {
     }
     const drifts = since('drifts');
     if (drifts > 0) this.instruments.drifts.inc(drifts);
+  }
+
+  /** The same of a canary's streams, which are in that too. */
+  canaryForecasts(before: ForecastTally, now: ForecastTally): void {
+    this.errors(before, now, this.instruments.canaryEvaluations, this.instruments.canaryScaledError);
+  }
+
+  private errors(
+    before: ForecastTally,
+    now: ForecastTally,
+    evaluations: Counter<'predictor'>,
+    scaledError: Counter<'predictor'>,
+  ): void {
+    for (const [field, predictor] of PREDICTORS) {
+      const counted = field === 'network' ? 'networkTruths' : 'truths';
+      const count = now[counted] - before[counted];
+      const error = now[field] - before[field];
+      // Raw models are held against persistence only.
+      if (count <= 0 || !Number.isFinite(error) || (now[field] === 0 && field !== 'mixed')) continue;
+      evaluations.inc({ predictor }, count);
+      scaledError.inc({ predictor }, error);
+    }
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RecordsRead } from '#adapters/kafka/topic-reader';
-import type { MemoryStateStore } from '#adapters/memory/memory-state-store';
+import { MemoryStateStore } from '#adapters/memory/memory-state-store';
 import { DEFAULT_PIPELINE } from '#domain/pipeline-spec';
 import { keyOf, RecordBatchBuilder, sliceBatch, valueOf, type RecordBatch } from '#domain/record-batch';
 import { gruSpec, modelOf, seeded } from '../../../../test/support/models.js';
@@ -18,16 +18,20 @@ interface Output {
   readonly code?: string;
 }
 
-const MODELS = [1, 2].map((seed) => modelOf(gruSpec(4), seed));
+const MODELS = [1, 2, 3].map((seed) => modelOf(gruSpec(4), seed));
 const COUNT = 300;
-const SWAP_AT = 150;
+/** A window shorter than a phase: a model that is met anew has not the states of one that goes on. */
+const SPEC = { ...DEFAULT_PIPELINE, window: 16 };
+/** Champion, and a canary with its share. */
+type Phase = readonly [champion: number, canary?: number, share?: number];
+const SWAP: readonly Phase[] = [[0], [1]];
 
 let log: RecordBatch;
 let outputs: Output[];
 let stored: MemoryStateStore;
 
-/** Ticks, resets, what is malformed and what comes twice, over a few streams, under two models. */
-async function serve(): Promise<void> {
+/** Ticks, resets, what is malformed and what comes twice, over a few streams, under one model after the other. */
+async function serve(phases = SWAP): Promise<void> {
   const random = seeded(7);
   const lines: (TickJson | string)[] = [];
   while (lines.length < COUNT) {
@@ -40,12 +44,15 @@ async function serve(): Promise<void> {
     else lines.push(tick);
   }
   log = recordsOf(lines);
-  const served = await new TestPipeline(DEFAULT_PIPELINE, { maxBatch: 7 }).open();
+  const served = new TestPipeline(SPEC, { maxBatch: 7 });
+  served.states = new MemoryStateStore({ windowSegments: 1 });
+  await served.open();
   outputs = [];
-  for (const [k, model] of MODELS.entries()) {
-    await served.swap(model);
-    await served.log.append(sliceBatch(log, k * SWAP_AT, (k + 1) * SWAP_AT));
-    while (served.pipeline.position < (k + 1) * SWAP_AT) {
+  for (const [k, [champion, canary, share]] of phases.entries()) {
+    await served.swap(MODELS[champion], canary === undefined ? undefined : { model: MODELS[canary], share: share! });
+    const end = ((k + 1) * COUNT) / phases.length;
+    await served.log.append(sliceBatch(log, (k * COUNT) / phases.length, end));
+    while (served.pipeline.position < end) {
       const { outcomes: o } = (await served.pipeline.next())!;
       for (let i = 0; i < o.records.count; i++) {
         const code = o.deadLetters.get(i)?.code;
@@ -62,7 +69,7 @@ async function serve(): Promise<void> {
   await served.pipeline.flush();
   stored = served.states;
 }
-beforeAll(serve);
+beforeAll(() => serve());
 
 const reader = (batches: RecordsRead[]): { next(): Promise<RecordsRead | null> } => ({
   next: () => Promise.resolve(batches.shift() ?? null),
@@ -114,7 +121,7 @@ async function auditOf({
   const reference =
     counting === true
       ? undefined
-      : await Reference.start(DEFAULT_PIPELINE, 0, (label) => Promise.resolve(models.get(label)), {
+      : await Reference.start(SPEC, 0, (label) => Promise.resolve(models.get(label)), {
           hotBytes: 0,
           maxRecordBytes: 1 << 20,
           nameTopic: false,
@@ -152,6 +159,33 @@ describe('the audit of a partition', () => {
     expect(audited.ledger.counts).toMatchObject({ records: COUNT, outcomes: COUNT });
     expect(audited.states).toMatchObject({ watermark: COUNT, compared: 5, differing: 0, missing: 0, unknown: 0 });
     expect(audited.ledger.counts.deadLetters).toBeGreaterThan(10);
+  });
+
+  it.each<[string, Phase[]]>([
+    ['begins and is promoted', [[0], [0, 1, 0.5], [1]]],
+    ['begins, grows and ends', [[0], [0, 1, 0.3], [0, 1, 0.8], [0]]],
+    ['is beside another champion from one tick to the next', [[0, 1, 0.5], [2, 1, 0.5], [2]]],
+    [
+      'changes places with the champion',
+      [
+        [0, 1, 0.5],
+        [1, 0, 0.5],
+      ],
+    ],
+    ['gives way to another', [[0], [0, 1, 0.5], [0, 2, 0.5], [2, 1, 0.2], [0]]],
+  ])('finds nothing amiss where a canary %s', async (_, phases) => {
+    await serve(phases);
+    const audited = await auditOf({ states: stored });
+    const canarys = outputs.filter(({ value }) => value.includes('"canary":'));
+    const wrong = outputs.indexOf(canarys[5]);
+    const { value } = outputs[wrong];
+    const messages = outputs.with(wrong, { ...outputs[wrong], value: value.replace(/("prediction":[-\d.]+)/, '$11') });
+    const found = await auditOf({ messages });
+    await serve();
+    expect(faults(audited)).toEqual({});
+    expect(audited.states).toMatchObject({ compared: 5, differing: 0 });
+    expect(canarys.length).toBeGreaterThan(20);
+    expect(faults(found)).toEqual({ wrong: 1 });
   });
 
   it('sees what is lost, wherever it is', () =>

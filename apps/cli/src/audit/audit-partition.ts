@@ -8,6 +8,7 @@ import { deadLetterText } from './dead-letter-text.js';
 import { OutcomeLedger } from './outcome-ledger.js';
 import type { OutputSource } from './output-source.js';
 import type { Reference } from './reference.js';
+import { whatServes } from './what-serves.js';
 
 export interface AuditPlan {
   /** Records at offsets [from, to) must have an outcome; to = c. */
@@ -117,14 +118,15 @@ class PartitionAudit {
     let from = 0;
     for (let i = 0; i < records.count; i++) {
       const offset = records.offsets[i];
-      const label = this.ledger.modelAt(offset);
-      const swaps = typeof label === 'string' && label !== reference.model && !this.unknownModels.has(label);
+      const outcome = this.ledger.outcomeAt(offset);
+      const serves = outcome === undefined ? reference.label : whatServes(reference.label, outcome);
+      const swaps = serves !== null && serves !== reference.label && !this.unknownModels.has(outcome!.model!);
       if (!swaps && !(this.compareAt !== undefined && offset >= this.compareAt)) continue;
       if (from < i) this.expectAll(await reference.take(sliceBatch(records, from, i)));
       from = i;
       await this.compareIfDue(offset);
       if (!swaps) continue;
-      if (!(await reference.swapTo(label))) this.unknownModels.add(label);
+      if (!(await reference.swapTo(serves))) this.unknownModels.add(outcome!.model!);
       for (const stream of this.resetSince) this.undecided.add(stream);
       this.resetSince.clear();
     }
@@ -173,7 +175,7 @@ class PartitionAudit {
         return this.noteUncompared('the service went on saving meanwhile: audit again while no ticks come');
       // The store's model serves from W on: it may have been swapped in after the last outcome that would tell.
       const undecided = new Set(this.undecided);
-      if (this.storedModel !== reference!.modelDigest) for (const stream of this.resetSince) undecided.add(stream);
+      if (this.storedModel !== reference!.digest) for (const stream of this.resetSince) undecided.add(stream);
       await reference!.flush();
       const counts = await compareStates(states!, reference!.states, watermark, undecided, (finding) =>
         this.ledger.note(finding),

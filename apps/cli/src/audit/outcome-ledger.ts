@@ -12,6 +12,8 @@ export interface FoundOutcome {
   readonly isDeadLetter: boolean;
   /** `name@version` that a prediction names, null for none; undefined where nothing is said of a model. */
   readonly model: string | null | undefined;
+  /** That model's share of the streams, where it is a canary. */
+  readonly canary?: number | undefined;
 }
 
 export type FindingKind = 'lost' | 'duplicated' | 'disordered' | 'wrong' | 'stray' | 'state';
@@ -97,9 +99,9 @@ export class OutcomeLedger {
     return this.pending.size >= MOST_PENDING;
   }
 
-  /** The model that the outcome of a record to come names; undefined where none is there, or it names none. */
-  modelAt(offset: number): string | null | undefined {
-    return this.ahead.get(offset)?.model;
+  /** The outcome of a record to come; undefined where none is there. */
+  outcomeAt(offset: number): FoundOutcome | undefined {
+    return this.ahead.get(offset);
   }
 
   /** The next outcome of the output. */

@@ -68,11 +68,12 @@ function answerOf(batch: RecordBatch, i: number, topic: string): FoundOutcome | 
       string,
       unknown
     >;
-    const { offset, stream, model } = answer;
+    const { offset, stream, model, canary } = answer;
     if (typeof offset !== 'number' || typeof stream !== 'string') return 'foreign';
     if (answer.topic !== undefined && answer.topic !== topic) return undefined;
     const label = typeof model === 'string' || model === null ? model : undefined;
-    return { offset, stream, bytes, isDeadLetter: false, model: label };
+    const share = typeof canary === 'number' ? canary : undefined;
+    return { offset, stream, bytes, isDeadLetter: false, model: label, canary: share };
   } catch {
     return 'foreign';
   }

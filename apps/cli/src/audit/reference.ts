@@ -8,7 +8,9 @@ import type { OutcomeBatch } from '#domain/outcome';
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import { SEGMENT_ROWS, type LogPosition, type TickLog } from '#domain/ports';
 import type { RecordBatch } from '#domain/record-batch';
+import { parseServed, resolveServed } from '#domain/served';
 import { Pipeline } from '#pipeline/pipeline';
+import { isInShare } from '#pipeline/stream-table';
 
 export interface ReferenceOptions {
   /** For hot streams: memory only. */
@@ -59,19 +61,27 @@ export class Reference {
     this.states = new MemoryStateStore({ windowSegments: Math.ceil(spec.window / SEGMENT_ROWS) });
   }
 
-  /** `name@version` that serves; null: none. */
-  get model(): string | null {
-    return this.pipeline.model?.label ?? null;
+  /** What serves, by labels and by digests (see `servedText`); null: nothing. */
+  get label(): string | null {
+    return this.pipeline.label;
   }
-  get modelDigest(): string | null {
-    return this.pipeline.model?.manifest.digest ?? null;
+  get digest(): string | null {
+    return this.pipeline.digest;
   }
 
-  /** Serves that model from the next record on; false if it is not to be had. */
+  /** `name@version` that serves the stream; null: none. */
+  modelOf(stream: string): string | null {
+    const { label } = this;
+    if (label === null) return null;
+    const { champion, canary } = parseServed(label);
+    return canary !== undefined && isInShare(stream, canary.share) ? canary.model : champion;
+  }
+
+  /** Serves what `label` says from the next record on; false if a model is not to be had. */
   async swapTo(label: string): Promise<boolean> {
-    const artifact = await this.models(label);
-    if (artifact === undefined) return false;
-    await this.pipeline.swapModel(artifact);
+    const { champion, canary } = await resolveServed(parseServed(label), this.models);
+    if (champion === undefined || (canary !== undefined && canary.model === undefined)) return false;
+    await this.pipeline.swapModel(champion, canary && { model: canary.model!, share: canary.share });
     return true;
   }
 

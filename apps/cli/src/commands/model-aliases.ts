@@ -1,11 +1,11 @@
 import { RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelReference } from '#domain/model';
 import type { Aliases } from '#domain/ports';
-import { checkFit } from '#pipeline/model-slot';
-import { examples, modelName, type AddCommand, type NamedModel } from '../arguments.js';
+import { checkFit, mustBeAlike } from '#pipeline/model-slot';
+import { examples, modelName, share, type AddCommand, type NamedModel } from '../arguments.js';
 import { EXIT } from '../exit-codes.js';
 import { openRegistry } from '../models/find-model.js';
-import { note, print, printJson } from '../output.js';
+import { note, print, printJson, shortNumber } from '../output.js';
 import { pipelineOf, settings } from '../settings.js';
 
 interface Common {
@@ -13,7 +13,7 @@ interface Common {
   pipeline?: string;
 }
 
-/** activate, promote, rollback: who serves. */
+/** activate, promote, canary, rollback: who serves. */
 export const addModelAliases: AddCommand = (model, done) => {
   for (const [command, description] of [
     ['activate', 'make a model the champion of a pipeline'],
@@ -35,6 +35,29 @@ export const addModelAliases: AddCommand = (model, done) => {
         await serve(pipeline.name, await registry.activate(pipeline.name, manifest), options);
       });
   }
+  model
+    .command('canary')
+    .description(
+      'serve a share of the streams with a model, the others with the champion; which ones, their ids decide',
+    )
+    .argument('<name[@version]>', 'default version: the newest', modelName)
+    .requiredOption('--share <share>', 'of the streams, as 0.1; 0 ends it', share)
+    .option('--pipeline <name>', 'default: the first')
+    .option('--json', 'print one JSON document')
+    .addHelpText('after', examples('riverrun model canary lstm@2 --share 0.1', 'riverrun model promote lstm@2'))
+    .action(async (name: NamedModel, options: Common & { share: number }) => {
+      const config = settings();
+      const registry = await openRegistry(config);
+      const pipeline = pipelineOf(config, options.pipeline);
+      const { manifest } = await registry.load(name);
+      const { champion } = await registry.aliases(pipeline.name);
+      if (champion === undefined)
+        throw new RiverrunError('MODEL_NOT_FOUND', `pipeline ${pipeline.name} has no champion to share streams with`);
+      checkFit(manifest, pipeline);
+      mustBeAlike((await registry.load(champion)).manifest, manifest);
+      const canary = options.share === 0 ? null : { model: manifest, share: options.share };
+      await serve(pipeline.name, await registry.setCanary(pipeline.name, canary, champion), options);
+    });
   model
     .command('rollback')
     .description('go back to the champion before this one')
@@ -58,9 +81,16 @@ export const addModelAliases: AddCommand = (model, done) => {
   async function serve(pipeline: string, aliases: Aliases, { json }: Common): Promise<void> {
     const label = (m: ModelReference | undefined): string | null => (m === undefined ? null : modelLabel(m));
     const [champion, previous] = [label(aliases.champion), label(aliases.previous)];
-    if (json === true) await printJson({ pipeline, champion, previous });
+    const { canary } = aliases;
+    if (json === true)
+      await printJson({
+        ...{ pipeline, champion, previous },
+        ...(canary !== undefined && { canary: label(canary.model), share: canary.share }),
+      });
     else {
-      await print(`pipeline ${pipeline} serves ${champion}`);
+      const part =
+        canary === undefined ? '' : `, and ${label(canary.model)} ${shortNumber(100 * canary.share)} % of its streams`;
+      await print(`pipeline ${pipeline} serves ${champion}${part}`);
       if (previous !== null) note(`before: ${previous}`);
     }
     done(EXIT.ok);

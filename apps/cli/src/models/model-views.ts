@@ -18,20 +18,23 @@ interface NamedAliases extends Aliases {
 
 export function listModels(models: readonly ModelManifest[], aliases: readonly NamedAliases[]): View {
   const roleOf = (model: ModelReference): string[] =>
-    aliases.flatMap(({ name, champion, previous, challenger }) => [
+    aliases.flatMap(({ name, champion, previous, challenger, canary }) => [
       ...(same(champion, model) ? [`champion of ${name}`] : []),
       ...(same(previous, model) ? [`before in ${name}`] : []),
       ...(same(challenger, model) ? [`challenger in ${name}`] : []),
+      ...(same(canary?.model, model) ? [`canary in ${name}, ${shortNumber(100 * canary!.share)} %`] : []),
     ]);
   const label = (m: ModelReference | undefined): string | null => (m === undefined ? null : modelLabel(m));
   return {
     json: {
       models: models.map(summaryOf),
-      pipelines: aliases.map(({ name, champion, previous, challenger }) => ({
+      pipelines: aliases.map(({ name, champion, previous, challenger, canary }) => ({
         name,
         champion: label(champion),
         previous: label(previous),
         challenger: label(challenger),
+        canary: label(canary?.model),
+        share: canary?.share ?? null,
       })),
     },
     text:

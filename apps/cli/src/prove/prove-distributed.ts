@@ -65,7 +65,7 @@ export async function proveDistributed(
     ...part,
     offset,
     from,
-    model: reference.model,
+    model: reference.modelOf(stream),
     replayed: expected!,
     found,
     isCommitted: offset < committed,

@@ -57,7 +57,16 @@ export async function proveEmbedded(
     const i = last.records.count - 1;
     const topic = last.records.topic;
     return proofOf({
-      ...{ stream, pipeline: pipeline.name, topic, partition: 0, offset, from: start, model: reference.model, notes },
+      ...{
+        stream,
+        pipeline: pipeline.name,
+        topic,
+        partition: 0,
+        offset,
+        from: start,
+        model: reference.modelOf(stream),
+        notes,
+      },
       replayed:
         last.kinds[i] === OutcomeKind.deadLetter
           ? Buffer.from(`dead letter ${last.deadLetters.get(i)!.code}`)

@@ -2,9 +2,10 @@ import { Controller, Get, HttpCode, Inject, Param, Post, Query, UseGuards } from
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Config } from '#config/config';
 import { RiverrunError } from '#domain/errors';
-import { modelLabel, type ModelManifest } from '#domain/model';
+import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
 import type { ModelRegistry } from '#domain/ports';
-import { checkFit } from '#pipeline/model-slot';
+import type { Tally } from '#forecasting/forecaster';
+import { checkFit, mustBeAlike } from '#pipeline/model-slot';
 import type { Services } from '../services.js';
 import { CONFIG, REGISTRY, SERVICES, TRAINER } from '../tokens.js';
 import type { TrainerScheduler, TrainingStatus } from '../trainer-scheduler.js';
@@ -16,6 +17,16 @@ interface TrialJson {
   evidence: number;
   threshold: number;
   compared: number;
+}
+
+/** By pipeline, or by its share. Skill: 1 - error over that of the best baseline, of the canary's streams and of the champion's since this instance began to serve it; null before any
+ *  truth. */
+interface CanaryJson {
+  canary: string;
+  share: number;
+  truths: number;
+  skill: number | null;
+  championSkill: number | null;
 }
 
 @ApiTags('models')
@@ -34,6 +45,7 @@ export class ModelsController {
     models: Omit<ModelManifest, 'vocabulary'>[];
     serving: Record<string, string | null>;
     trials: Record<string, TrialJson>;
+    canaries: Record<string, CanaryJson>;
     training: Record<string, TrainingStatus>;
     notices: string[];
   }> {
@@ -49,6 +61,15 @@ export class ModelsController {
           if (view === undefined) return [];
           const { challenger, evidence, compared } = view;
           return [[label, { challenger: modelLabel(challenger), evidence, threshold, compared }]];
+        }),
+      ),
+      canaries: Object.fromEntries(
+        this.services.all.flatMap(({ label, pipeline: { canary } }) => {
+          if (canary === undefined) return [];
+          const { model, share, tally, championTally } = canary;
+          const { truths } = tally;
+          const [skill, championSkill] = [skillOf(tally), skillOf(championTally)];
+          return [[label, { canary: modelLabel(model), share, truths, skill, championSkill }]];
         }),
       ),
       training: Object.fromEntries(this.config.pipelines.map(({ name }) => [name, this.trainer.status(name)])),
@@ -116,6 +137,38 @@ export class ModelsController {
     return this.serve(pipeline, name, version);
   }
 
+  @Post(':name/canary')
+  @HttpCode(200)
+  @UseGuards(AdminGuard)
+  @ApiBearerAuth()
+  @ApiOperation({
+    summary: 'Serve a share of the streams with a model, the others with the champion',
+    description:
+      'Admin. Which streams, their ids decide. `promote` gives it all of them, `activate` of the champion, or a share of 0, none.',
+  })
+  @ApiParam({ name: 'name' })
+  @ApiQuery({ name: 'share', description: 'above 0 and below 1; 0 ends it' })
+  @ApiQuery({ name: 'version', required: false, description: 'default: the newest' })
+  @ApiQuery({ name: 'pipeline', required: false })
+  async canary(
+    @Param('name') name: string,
+    @Query('share') share: string,
+    @Query('version') version?: string,
+    @Query('pipeline') pipeline?: string,
+  ): Promise<{ serving: string | null }> {
+    const spec = this.pipelineOf(pipeline);
+    const { manifest } = await this.find(name, version);
+    const { champion } = await this.registry.aliases(spec.name);
+    if (champion === undefined)
+      throw new RiverrunError('MODEL_NOT_FOUND', `pipeline ${spec.name} has no champion to share streams with`);
+    checkFit(manifest, spec);
+    mustBeAlike((await this.registry.load(champion)).manifest, manifest);
+    const model = { name: manifest.name, version: manifest.version };
+    const given = /^[0-9.]+$/.test(share) ? Number(share) : NaN;
+    await this.registry.setCanary(spec.name, given === 0 ? null : { model, share: given }, champion);
+    return this.follow(spec.name, modelLabel(champion));
+  }
+
   @Post(':name/rollback')
   @HttpCode(200)
   @UseGuards(AdminGuard)
@@ -144,15 +197,16 @@ export class ModelsController {
     version: string | undefined,
   ): Promise<{ serving: string | null }> {
     const spec = this.pipelineOf(pipeline);
-    if (version !== undefined && !/^[1-9]\d{0,8}$/.test(version))
-      throw new RiverrunError('ARGUMENT', `version is ${JSON.stringify(version)}: a positive integer is needed`);
-    const { manifest } = await this.registry.load({
-      name,
-      version: version === undefined ? undefined : Number(version),
-    });
+    const { manifest } = await this.find(name, version);
     checkFit(manifest, spec);
     await this.registry.activate(spec.name, { name: manifest.name, version: manifest.version });
     return this.follow(spec.name, modelLabel(manifest));
+  }
+
+  private find(name: string, version: string | undefined): Promise<ModelArtifact> {
+    if (version !== undefined && !/^[1-9]\d{0,8}$/.test(version))
+      throw new RiverrunError('ARGUMENT', `version is ${JSON.stringify(version)}: a positive integer is needed`);
+    return this.registry.load({ name, version: version === undefined ? undefined : Number(version) });
   }
 
   /** What is served here from now on; other instances follow within a second. */
@@ -168,4 +222,10 @@ export class ModelsController {
     if (pipeline === undefined) throw new RiverrunError('ARGUMENT', `there is no pipeline ${name}`);
     return pipeline;
   }
+}
+
+function skillOf({ truths, mixed, persistence, seasonalNaive, statistical }: Tally): number | null {
+  // Raw models are held against persistence only.
+  const best = Math.min(...[persistence, seasonalNaive, statistical].filter((error) => error > 0));
+  return truths === 0 || !Number.isFinite(best) ? null : 1 - mixed / best;
 }

@@ -3,15 +3,16 @@
 import * as fs from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { mustBeChampion } from '#domain/champion';
+import { mustBeCanary, mustBeChampion } from '#domain/champion';
 import { RiverrunError, errorMessage } from '#domain/errors';
 import { type ModelArtifact, type ModelDraft, type ModelManifest, type ModelReference } from '#domain/model';
 import { MODEL_NAME, digestOf, validateModel, validateModelName } from '#domain/model-digest';
 import type { Aliases, ModelRegistry } from '#domain/ports';
+import type { Canary } from '#domain/served';
 import { fileError } from './file-error.js';
 import { JsonGenerations } from './json-generations.js';
 
-type Entry = { champion?: ModelReference; previous?: ModelReference; challenger?: ModelReference };
+type Entry = { -readonly [alias in keyof Aliases]?: NonNullable<Aliases[alias]> };
 type AliasFile = Record<string, Entry>;
 
 /** Not a valid model name, so no model can be in its way. */
@@ -121,8 +122,8 @@ export class FileModelRegistry implements ModelRegistry {
     const next = this.reference(model);
     return this.change(pipeline, expected, (aliases) => {
       const { champion } = aliases;
-      if (champion?.name === next.name && champion.version === next.version) return aliases;
-      return { champion: next, previous: champion, challenger: keepBeside ? champion : undefined };
+      if (champion?.name === next.name && champion.version === next.version) return { ...aliases, canary: undefined };
+      return { champion: next, previous: champion, challenger: keepBeside ? champion : undefined, canary: undefined };
     });
   }
 
@@ -130,6 +131,14 @@ export class FileModelRegistry implements ModelRegistry {
   async challenge(pipeline: string, model: ModelReference | null, champion: ModelReference): Promise<Aliases> {
     const challenger = model === null ? undefined : this.reference(model);
     return this.change(pipeline, champion, (aliases) => ({ ...aliases, challenger }));
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async setCanary(pipeline: string, canary: Canary<ModelReference> | null, champion: ModelReference): Promise<Aliases> {
+    if (canary === null) return this.change(pipeline, champion, (aliases) => ({ ...aliases, canary: undefined }));
+    mustBeCanary(canary, champion);
+    const next = { model: this.reference(canary.model), share: canary.share };
+    return this.change(pipeline, champion, (aliases) => ({ ...aliases, challenger: undefined, canary: next }));
   }
 
   private change(
@@ -196,7 +205,12 @@ function renamedTo(from: string, to: string): boolean {
 
 function aliasesIn(file: AliasFile | undefined, pipeline: string): Aliases {
   const entry = file !== undefined && Object.hasOwn(file, pipeline) ? file[pipeline] : undefined;
-  return { champion: entry?.champion, previous: entry?.previous, challenger: entry?.challenger };
+  return {
+    champion: entry?.champion,
+    previous: entry?.previous,
+    challenger: entry?.challenger,
+    canary: entry?.canary,
+  };
 }
 
 const notFound = (model: { readonly name: string; readonly version?: number | undefined }): RiverrunError =>

@@ -1,11 +1,12 @@
 /** Models and aliases in memory: what `pipe`, backtests and tests use in place of a folder. */
-import { mustBeChampion } from '#domain/champion';
+import { mustBeCanary, mustBeChampion } from '#domain/champion';
 import { RiverrunError } from '#domain/errors';
 import { type ModelArtifact, type ModelDraft, type ModelManifest, type ModelReference } from '#domain/model';
 import { digestOf, validateModel, validateModelName } from '#domain/model-digest';
 import type { Aliases, ModelRegistry } from '#domain/ports';
+import type { Canary } from '#domain/served';
 
-const NO_ALIASES: Aliases = { champion: undefined, previous: undefined, challenger: undefined };
+const NO_ALIASES: Aliases = { champion: undefined, previous: undefined, challenger: undefined, canary: undefined };
 
 export class MemoryModelRegistry implements ModelRegistry {
   private readonly versions = new Map<string, ModelArtifact[]>();
@@ -38,6 +39,7 @@ export class MemoryModelRegistry implements ModelRegistry {
     return Promise.resolve(this.champions.get(pipeline) ?? NO_ALIASES);
   }
 
+  // eslint-disable-next-line @typescript-eslint/require-await
   async activate(
     pipeline: string,
     model: ModelReference,
@@ -45,10 +47,12 @@ export class MemoryModelRegistry implements ModelRegistry {
     keepBeside = false,
   ): Promise<Aliases> {
     const { name, version } = this.find(model).manifest;
-    const { champion } = this.expecting(pipeline, expected);
-    if (champion?.name === name && champion.version === version) return this.aliases(pipeline);
+    const aliases = this.expecting(pipeline, expected);
+    const { champion } = aliases;
+    if (champion?.name === name && champion.version === version)
+      return this.set(pipeline, { ...aliases, canary: undefined });
     const challenger = keepBeside ? champion : undefined;
-    return this.set(pipeline, { champion: { name, version }, previous: champion, challenger });
+    return this.set(pipeline, { champion: { name, version }, previous: champion, challenger, canary: undefined });
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await
@@ -56,6 +60,16 @@ export class MemoryModelRegistry implements ModelRegistry {
     const manifest = model === null ? undefined : this.find(model).manifest;
     const challenger = manifest && { name: manifest.name, version: manifest.version };
     return this.set(pipeline, { ...this.expecting(pipeline, champion), challenger });
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async setCanary(pipeline: string, canary: Canary<ModelReference> | null, champion: ModelReference): Promise<Aliases> {
+    const aliases = this.expecting(pipeline, champion);
+    if (canary === null) return this.set(pipeline, { ...aliases, canary: undefined });
+    mustBeCanary(canary, champion);
+    const { name, version } = this.find(canary.model).manifest;
+    const next = { model: { name, version }, share: canary.share };
+    return this.set(pipeline, { ...aliases, challenger: undefined, canary: next });
   }
 
   private expecting(pipeline: string, expected: ModelReference | null | undefined): Aliases {

@@ -1,5 +1,5 @@
 /** Models and champions in Redis, shared by predictors, trainers and the command line. A version appears whole or not at all, in one script. */
-import { aliasChanged } from '#domain/champion';
+import { aliasChanged, mustBeCanary } from '#domain/champion';
 import { RiverrunError, errorMessage } from '#domain/errors';
 import {
   modelLabel,
@@ -10,6 +10,7 @@ import {
 } from '#domain/model';
 import { MODEL_NAME, digestOf, validateModel, validateModelName } from '#domain/model-digest';
 import type { Aliases, ModelRegistry } from '#domain/ports';
+import type { Canary } from '#domain/served';
 import { ModelKeys } from './keys.js';
 import type { RedisClient } from './redis-client.js';
 import { ACTIVATE_MODEL, PUBLISH_MODEL } from './scripts.js';
@@ -77,10 +78,8 @@ export class RedisModelRegistry implements ModelRegistry {
   }
 
   async aliases(pipeline: string): Promise<Aliases> {
-    const fields = ['champion', 'previous', 'challenger'].map((alias) => `${alias}:${pipeline}`);
-    const reply = (await this.client.call('HMGET', [this.keys.aliases, ...fields])) as (Buffer | null)[];
-    const [champion, previous, challenger] = reply.map((label) => referenceOf(label?.toString()));
-    return { champion, previous, challenger };
+    const fields = ALIASES.map((alias) => `${alias}:${pipeline}`);
+    return aliasesOf((await this.client.call('HMGET', [this.keys.aliases, ...fields])) as (Buffer | null)[]);
   }
 
   activate(
@@ -96,22 +95,30 @@ export class RedisModelRegistry implements ModelRegistry {
     return this.change(pipeline, model === null ? '' : modelLabel(model), champion, 'challenge');
   }
 
+   
+  async setCanary(pipeline: string, canary: Canary<ModelReference> | null, champion: ModelReference): Promise<Aliases> {
+    if (canary === null) return this.change(pipeline, '', champion, 'canary');
+    mustBeCanary(canary, champion);
+    return this.change(pipeline, modelLabel(canary.model), champion, 'canary', canary.share);
+  }
+
   private async change(
     pipeline: string,
     model: string,
     expected: ModelReference | null | undefined,
-    how: 'activate' | 'keep' | 'challenge',
+    how: 'activate' | 'keep' | 'challenge' | 'canary',
+    share = 0,
   ): Promise<Aliases> {
     const wanted = expected ? modelLabel(expected) : '';
     const reply = (await this.client.run(
       ACTIVATE_MODEL,
       [this.keys.aliases, this.keys.manifests],
-      [pipeline, model, expected === undefined ? 'any' : 'only', wanted, how],
+      [pipeline, model, expected === undefined ? 'any' : 'only', wanted, how, String(share)],
     )) as [number, ...Buffer[]];
-    const [champion, previous, challenger] = reply.slice(1).map((label) => referenceOf(label.toString()));
+    const aliases = aliasesOf(reply.slice(1) as Buffer[]);
     if (reply[0] === Outcome.noModel) throw notFound(model);
-    if (reply[0] === Outcome.otherChampion) throw aliasChanged(pipeline, champion, expected);
-    return { champion, previous, challenger };
+    if (reply[0] === Outcome.otherChampion) throw aliasChanged(pipeline, aliases.champion, expected);
+    return aliases;
   }
 
   /** Puts back a model that Redis has lost, as the version it was; one that is there stays as it is. RiverrunError MODEL_INVALID. */
@@ -166,6 +173,26 @@ function parseManifest(text: string): ModelManifest {
   const manifest: unknown = JSON.parse(text);
   if (typeof manifest !== 'object' || manifest === null) throw new TypeError('the manifest is not an object');
   return manifest as ModelManifest;
+}
+
+/** In the order of activate-model's reply. */
+const ALIASES = ['champion', 'previous', 'challenger', 'canary'] as const;
+
+function aliasesOf(labels: readonly (Buffer | null)[]): Aliases {
+  const [champion, previous, challenger, canary] = labels.map((label) => label?.toString());
+  return {
+    champion: referenceOf(champion),
+    previous: referenceOf(previous),
+    challenger: referenceOf(challenger),
+    canary: canaryOf(canary),
+  };
+}
+
+/** `share|name@version`. */
+function canaryOf(text: string | undefined): Canary<ModelReference> | undefined {
+  const [share, label] = (text ?? '').split('|');
+  const model = referenceOf(label);
+  return model === undefined ? undefined : { model, share: Number(share) };
 }
 
 /** Names have no @. */

@@ -1,0 +1,17 @@
+/** What served when an outcome was made, as far as that outcome tells and what served before says the rest. */
+import { parseServed, servedText } from '#domain/served';
+import { isInShare } from '#pipeline/stream-table';
+import type { FoundOutcome } from './outcome-ledger.js';
+
+/** `before` and the result as `servedText`; null: nothing, or the outcome does not tell. */
+export function whatServes(
+  before: string | null,
+  { stream, model, canary: share }: Pick<FoundOutcome, 'stream' | 'model' | 'canary'>,
+): string | null {
+  if (typeof model !== 'string' || stream === undefined) return before;
+  const { champion, canary } = before === null ? { champion: model, canary: undefined } : parseServed(before);
+  if (share !== undefined) return servedText({ champion, canary: { model, share } });
+  // Its own stream says that a canary is over; of another model's streams it may go on.
+  const over = canary === undefined || canary.model === model || isInShare(stream, canary.share);
+  return servedText({ champion: model, canary: over ? undefined : canary });
+}
