@@ -4,6 +4,7 @@ import { RedisStateStore } from '#adapters/redis/redis-state-store';
 import { connectRedis } from '#adapters/redis/redis-client';
 import { kafkaClient, type ReadRecord } from '../support/kafka-clients.js';
 import { waitUntil } from '../support/servers/programs.js';
+import { whatServes } from '../../apps/cli/src/audit/what-serves.js';
 import { Follower } from './follower.js';
 import { Reference, WINDOW_SEGMENTS, type Expected } from './reference.js';
 
@@ -24,9 +25,16 @@ interface Audited {
   readonly outcomes: Map<number, Outcome>;
   readonly last: Record<Outcome['kind'], number>;
   readonly reference: Reference;
-  /** Ticks compared so far, and under which model the last one was. */
+  /** Ticks compared so far, and what served at the last one. */
   compared: number;
-  model: string | null;
+  serves: string | null;
+}
+
+/** A prediction or the answer to a control. */
+interface Answer {
+  readonly stream: string;
+  readonly model?: string | null;
+  readonly canary?: number;
 }
 
 const MOST_PROBLEMS = 8;
@@ -72,6 +80,13 @@ export class Audit {
     return this.partition(partition)
       .ticks.map(({ offset }) => labelOf(this.partition(partition).outcomes.get(offset)))
       .filter((label, i, all): label is string => typeof label === 'string' && label !== all[i - 1]);
+  }
+
+  /** Of the last so many outcomes that name one. */
+  labelsOfLast(partition: number, count: number): string[] {
+    const { ticks, outcomes } = this.partition(partition);
+    const labels = ticks.slice(-4 * count).map(({ offset }) => labelOf(outcomes.get(offset)));
+    return labels.filter((label) => typeof label === 'string').slice(-count);
   }
 
   labelOfLast(partition: number): string | null | undefined {
@@ -156,9 +171,9 @@ export class Audit {
         ticks: [],
         outcomes: new Map(),
         last: { good: -1, 'dead letter': -1 },
-        reference: new Reference(this.topics.ticks, partition),
+        reference: new Reference(this.topics.ticks, partition, this.models),
         compared: 0,
-        model: null,
+        serves: null,
       };
       this.partitions.set(partition, audited);
     }
@@ -188,26 +203,25 @@ export class Audit {
     }
   }
 
-  /** What has an outcome by now, in runs of one model. */
+  /** What has an outcome by now, in runs under what serves. */
   private async compare(partition: number): Promise<void> {
     const audited = this.partition(partition);
     const { ticks, outcomes, reference } = audited;
     while (audited.compared < ticks.length && outcomes.has(ticks[audited.compared].offset)) {
       const from = audited.compared;
       let to = from;
-      let model: string | null | undefined;
-      for (; to < ticks.length; to++) {
+      for (let serves = audited.serves; to < ticks.length; to++) {
         const outcome = outcomes.get(ticks[to].offset);
+        if (outcome === undefined) break;
         const label = labelOf(outcome);
-        if (outcome === undefined || (label !== undefined && model !== undefined && label !== model)) break;
-        model ??= label;
+        if (typeof label === 'string' && !this.models.has(label))
+          throw new Error(`partition ${partition} speaks of an unknown model ${label}`);
+        // Dead letters and control answers do not say which model was there.
+        const now = outcome.kind === 'good' ? whatServes(serves, answerOf(outcome)) : serves;
+        if (now !== serves && to > from) break;
+        audited.serves = serves = now;
       }
-      // Dead letters and control answers do not say which model was there.
-      audited.model = model === undefined ? audited.model : model;
-      const artifact = audited.model === null ? undefined : this.models.get(audited.model);
-      if (audited.model !== null && artifact === undefined)
-        this.problems.push(`partition ${partition} speaks of an unknown model ${audited.model}`);
-      const expected = await reference.pass(ticks.slice(from, to), artifact);
+      const expected = await reference.pass(ticks.slice(from, to), audited.serves);
       for (let i = from; i < to; i++) {
         const difference = differenceOf(ticks[i], outcomes.get(ticks[i].offset)!, expected[i - from]);
         if (difference !== undefined) this.problems.push(`wrong: ${partition}:${ticks[i].offset} ${difference}`);
@@ -224,9 +238,10 @@ function sourceOffsetOf(kind: Outcome['kind'], { headers, value }: ReadRecord): 
 
 /** null: the baseline without any model; undefined: the outcome does not tell. */
 function labelOf(outcome: Outcome | undefined): string | null | undefined {
-  if (outcome?.kind !== 'good') return undefined;
-  return (JSON.parse(outcome.record.value!.toString()) as { model?: string | null }).model;
+  return outcome?.kind === 'good' ? answerOf(outcome).model : undefined;
 }
+
+const answerOf = ({ record }: Outcome): Answer => JSON.parse(record.value!.toString()) as Answer;
 
 function differenceOf(tick: ReadRecord, { kind, record }: Outcome, expected: Expected): string | undefined {
   if ('text' in expected) {

@@ -1,6 +1,5 @@
 /** One application under test: topics and keys of its own, a pinned model, as many instances as a test starts, its traffic and its audit. */
-import type { ModelArtifact } from '#domain/model';
-import { modelLabel } from '#domain/model';
+import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
 import { connectRedis } from '#adapters/redis/redis-client';
 import { RedisModelRegistry } from '#adapters/redis/redis-model-registry';
 import { createTopic } from '../support/kafka-clients.js';
@@ -55,34 +54,63 @@ export class Fleet {
   }
 
   /** Publishes a model of those random weights and makes it the champion. */
-  async activate(seed: number): Promise<string> {
-    const client = await connectRedis({ url: this.options.redisUrl });
-    try {
-      const registry = new RedisModelRegistry(client, { app: this.app });
-      const network = { ...gruSpec(16), inputSize: this.options.forecasts === true ? FEATURES : 1 };
-      // Every third has another season: streams make their plans anew from their windows.
-      const forecast = { horizon: 1, season: seed % 3 === 0 ? 7 : 0, timeZone: 'UTC' };
-      const raw = { scaler: 'none', origin: 'imported', pinned: true } as const;
-      const trained = { scaler: 'standard', origin: 'trained', pinned: false, forecast } as const;
-      const manifest = await registry.publish(
-        {
-          name: 'gru',
-          network,
-          target: 'value',
-          warmUp: 0,
-          createdAt: '2026-01-01T00:00:00Z',
-          ...(this.options.forecasts === true ? trained : raw),
-        },
-        randomWeights(network, seed),
-      );
-      const label = modelLabel(manifest);
-      this.models.set(label, await registry.load(manifest));
+  activate(seed: number): Promise<string> {
+    return this.withRegistry(async (registry) => {
+      const manifest = await this.publish(registry, seed);
       // The one before goes on beside it where the two can be compared.
       await registry.activate('default', manifest, undefined, true);
-      return label;
+      return modelLabel(manifest);
+    });
+  }
+
+  /** Publishes a model of those random weights and gives it a share of the streams. */
+  canary(seed: number, share: number): Promise<string> {
+    return this.withRegistry(async (registry) => {
+      const manifest = await this.publish(registry, seed);
+      const { champion } = await registry.aliases('default');
+      await registry.setCanary('default', { model: manifest, share }, champion!);
+      return modelLabel(manifest);
+    });
+  }
+
+  /** Gives all streams to the canary, or to the champion again; the label of who serves them. */
+  endCanary(promoted: boolean): Promise<string> {
+    return this.withRegistry(async (registry) => {
+      const { champion, canary } = await registry.aliases('default');
+      const winner = promoted ? canary!.model : champion!;
+      await registry.activate('default', winner);
+      return modelLabel(winner);
+    });
+  }
+
+  private async withRegistry<T>(work: (registry: RedisModelRegistry) => Promise<T>): Promise<T> {
+    const client = await connectRedis({ url: this.options.redisUrl });
+    try {
+      return await work(new RedisModelRegistry(client, { app: this.app }));
     } finally {
       await client.close();
     }
+  }
+
+  private async publish(registry: RedisModelRegistry, seed: number): Promise<ModelManifest> {
+    const network = { ...gruSpec(16), inputSize: this.options.forecasts === true ? FEATURES : 1 };
+    // Every third has another season: streams make their plans anew from their windows.
+    const forecast = { horizon: 1, season: seed % 3 === 0 ? 7 : 0, timeZone: 'UTC' };
+    const raw = { scaler: 'none', origin: 'imported', pinned: true } as const;
+    const trained = { scaler: 'standard', origin: 'trained', pinned: false, forecast } as const;
+    const manifest = await registry.publish(
+      {
+        name: 'gru',
+        network,
+        target: 'value',
+        warmUp: 0,
+        createdAt: '2026-01-01T00:00:00Z',
+        ...(this.options.forecasts === true ? trained : raw),
+      },
+      randomWeights(network, seed),
+    );
+    this.models.set(modelLabel(manifest), await registry.load(manifest));
+    return manifest;
   }
 
   /** Starts one more instance; `env` may place it behind a proxy or give it a failpoint. */

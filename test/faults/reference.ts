@@ -4,6 +4,7 @@ import { OutcomeKind, type DeadLetterCode, type OutcomeBatch } from '#domain/out
 import { DEFAULT_PIPELINE } from '#domain/pipeline-spec';
 import { SEGMENT_ROWS, type LogPosition, type TickLog } from '#domain/ports';
 import { RecordBatchBuilder, type RecordBatch } from '#domain/record-batch';
+import { parseServed, resolveServed } from '#domain/served';
 import { MemoryStateStore } from '#adapters/memory/memory-state-store';
 import { Pipeline } from '#pipeline/pipeline';
 import type { ReadRecord } from '../support/kafka-clients.js';
@@ -17,18 +18,28 @@ export class Reference {
   readonly states = new MemoryStateStore({ windowSegments: WINDOW_SEGMENTS });
   private readonly log: GivenLog;
   private pipeline: Pipeline | undefined;
-  private model: string | undefined;
+  private serves: string | null = null;
 
-  constructor(topic: string, partition: number) {
+  constructor(
+    topic: string,
+    partition: number,
+    /** By label. */
+    private readonly models: ReadonlyMap<string, ModelArtifact>,
+  ) {
     this.log = new GivenLog(topic, partition);
   }
 
-  /** Takes the records, which follow on those before, through under that model (none: the baseline). */
-  async pass(records: readonly ReadRecord[], model: ModelArtifact | undefined): Promise<Expected[]> {
+  /** Takes the records, which follow on those before, through under what serves (see `servedText`; null: the baseline). */
+  async pass(records: readonly ReadRecord[], serves: string | null): Promise<Expected[]> {
     const ports = { log: this.log, states: this.states, windows: this.states };
     this.pipeline ??= await Pipeline.open(DEFAULT_PIPELINE, ports, () => Promise.reject(new Error('no restart here')));
-    if (model !== undefined && model.manifest.digest !== this.model) await this.pipeline.swapModel(model);
-    this.model = model?.manifest.digest;
+    if (serves !== null && serves !== this.serves) {
+      const { champion, canary } = await resolveServed(parseServed(serves), (label) =>
+        Promise.resolve(this.models.get(label)!),
+      );
+      await this.pipeline.swapModel(champion, canary);
+    }
+    this.serves = serves;
     this.log.give(records);
     const expected: Expected[] = [];
     while (expected.length < records.length) expected.push(...outcomesOf((await this.pipeline.next())!.outcomes));

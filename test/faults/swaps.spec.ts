@@ -56,6 +56,36 @@ async function killAroundSwaps({ fleet, instances }: Setup, from: number): Promi
   return seed;
 }
 
+/** Canaries that begin, and are promoted or ended, with one of two instances killed at some moment around each. */
+async function killAroundCanaries({ fleet, instances }: Setup, from: number): Promise<void> {
+  let seed = from;
+  const kill = async (after: number): Promise<void> => {
+    await pause(after);
+    await instances.shift()!.kill('SIGKILL');
+    instances.push(await fleet.start());
+  };
+  for (let round = 0; round < rounds(2, 20); round++) {
+    // Another season could not share the streams.
+    seed += seed % 3 === 2 ? 2 : 1;
+    const canary = await fleet.canary(seed, 0.4);
+    await kill(300 + 250 * (round % 4));
+    await waitUntil(
+      `${canary} serves some streams everywhere`,
+      () => ALL.every((p) => fleet.audit.labelsOf(p).slice(-2).includes(canary)),
+      20_000,
+    );
+    await fleet.audit.check(`canary ${round}`);
+    const winner = await fleet.endCanary(round % 2 === 0);
+    await kill(300 + 250 * ((round + 1) % 4));
+    await waitUntil(
+      `${winner} serves all streams`,
+      () => ALL.every((p) => fleet.audit.labelsOfLast(p, 40).every((label) => label === winner)),
+      20_000,
+    );
+    await fleet.audit.check(`canary ${round} over`);
+  }
+}
+
 await describeWithServers(['own-kafka', 'own-redis'], 'models swapped under traffic', () => {
   const setup = setUp(false);
   let seed = 1;
@@ -92,13 +122,25 @@ await describeWithServers(['own-kafka', 'own-redis'], 'models swapped under traf
   it('all of them spoke', () => {
     for (const partition of ALL) expect(new Set(setup.fleet.audit.labelsOf(partition)).size).toBe(seed);
   });
+
+  it('canaries, with kills around their beginning and end', { timeout: rounds(2, 20) * 80_000 }, async () => {
+    const { fleet } = setup;
+    fleet.traffic.go();
+    await killAroundCanaries(setup, seed);
+    await fleet.finish('canaries');
+  });
 });
 
 await describeWithServers(['own-kafka', 'own-redis'], 'models that forecast, swapped under traffic', () => {
   const setup = setUp(true);
 
   it('with challengers beside them, and kills around the swap', { timeout: rounds(4, 20) * 40_000 }, async () => {
-    await killAroundSwaps(setup, 1);
+    const seed = await killAroundSwaps(setup, 1);
     await setup.fleet.finish('swaps of models that forecast');
+    setup.fleet.traffic.go();
+    // Its season is what canaries have to share.
+    await setup.fleet.activate(3 * seed + 1);
+    await killAroundCanaries(setup, 3 * seed + 1);
+    await setup.fleet.finish('canaries that forecast');
   });
 });

@@ -1,12 +1,19 @@
 /** What served when an outcome was made, as far as that outcome tells and what served before says the rest. */
 import { parseServed, servedText } from '#domain/served';
 import { isInShare } from '#pipeline/stream-table';
-import type { FoundOutcome } from './outcome-ledger.js';
 
 /** `before` and the result as `servedText`; null: nothing, or the outcome does not tell. */
 export function whatServes(
   before: string | null,
-  { stream, model, canary: share }: Pick<FoundOutcome, 'stream' | 'model' | 'canary'>,
+  {
+    stream,
+    model,
+    canary: share,
+  }: {
+    readonly stream?: string | undefined;
+    readonly model?: string | null | undefined;
+    readonly canary?: number | undefined;
+  },
 ): string | null {
   if (typeof model !== 'string' || stream === undefined) return before;
   const { champion, canary } = before === null ? { champion: model, canary: undefined } : parseServed(before);
