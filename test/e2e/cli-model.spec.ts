@@ -168,6 +168,28 @@ describe('riverrun model', () => {
     }
   });
 
+  it('gives a share of the streams to a canary, and takes it back', { timeout: 60_000 }, async () => {
+    save('half.json', HALF, [1, 0.5, 2]);
+    for (const activate of [['--activate'], []])
+      await json('model', 'import', 'half.json', '--name', 'half', ...activate);
+    const served = { pipeline: 'default', champion: 'half@1', previous: null };
+    expect(await json('model', 'canary', 'half@2', '--share', '0.1')).toEqual({
+      ...served,
+      canary: 'half@2',
+      share: 0.1,
+    });
+    expect((await run('model', 'ls')).stdout).toMatch(/half@2 .*canary in default, 10 %/);
+    expect(await json('model', 'ls')).toMatchObject({ pipelines: [{ canary: 'half@2', share: 0.1 }] });
+    expect(await run('model', 'canary', 'half@2', '--share', '0.25')).toMatchObject({
+      code: 0,
+      stdout: 'pipeline default serves half@1, and half@2 25 % of its streams\n',
+    });
+    expect(await json('model', 'canary', 'half@2', '--share', '0')).toEqual(served);
+    await json('model', 'canary', 'half@2', '--share', '0.5');
+    expect(await json('model', 'promote', 'half@2')).toEqual({ ...served, champion: 'half@2', previous: 'half@1' });
+    expect(await json('model', 'ls')).toMatchObject({ pipelines: [{ canary: null, share: null }] });
+  });
+
   it('refuses what cannot be, in one line', { timeout: 60_000 }, async () => {
     const two: NetworkSpec = { ...HALF, inputSize: 2 };
     save('two.json', two, [1, 1, 0.5, 2], { name: 'two' });
@@ -177,6 +199,7 @@ describe('riverrun model', () => {
     writeFileSync(join(folder, 'changed.json'), cut.replace('"scaler":"none"', '"scaler":"standard"'));
     writeFileSync(join(folder, 'words.txt'), 'a\nb\n');
     writeFileSync(join(folder, 'unknown.bin'), 'what is this');
+    expect(await run('model', 'canary', 'half', '--share', '1')).toMatchObject({ code: 2 });
     for (const [args, text] of [
       [['model', 'import', 'missing.keras'], 'MODEL_FILE'],
       [['model', 'import', '.'], 'MODEL_INVALID'],
@@ -189,6 +212,7 @@ describe('riverrun model', () => {
       [['model', 'activate', 'nobody'], 'MODEL_NOT_FOUND'],
       [['model', 'show', 'two@9'], 'MODEL_NOT_FOUND'],
       [['model', 'rollback'], 'MODEL_NOT_FOUND: pipeline default serves no model'],
+      [['model', 'canary', 'half', '--share', '0.1'], 'MODEL_NOT_FOUND'],
       [['trace', '--model', 'half.json', '--tokens', 'a b'], 'TOKEN'],
       [['trace', '--model', 'half.json', '--values', '1,2;3,4'], 'VALUE'],
       [['pipe', '--model', 'two.json'], 'MODEL_MISMATCH'],

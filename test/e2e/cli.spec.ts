@@ -19,6 +19,7 @@ const COMMANDS = [
   'model export',
   'model activate',
   'model promote',
+  'model canary',
   'model rollback',
   'train',
   'trace',

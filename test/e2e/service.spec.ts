@@ -269,6 +269,67 @@ describe('a full disk', () => {
   }, 60_000);
 });
 
+describe('a canary', () => {
+  const ids = Array.from({ length: 40 }, (_, i) => `s${i}`);
+  const post = async (s: Service, ts: number): Promise<Map<string, { model: string; canary?: number }>> => {
+    const { text } = await s.post(ids.map((id, i) => tick(id, ts, i + ts)).join('\n'), {
+      type: 'application/x-ndjson',
+    });
+    const answers = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { stream: string; model: string; canary?: number });
+    return new Map(answers.map((answer) => [answer.stream, answer]));
+  };
+  const served = (answers: Map<string, { model: string }>): string[] =>
+    ids.filter((id) => answers.get(id)!.model === 'm@2');
+
+  it('serves its share of the streams, the same ones after a kill, says how it does, and is promoted or ended', async () => {
+    const s = await withModel(await withModel(service({ RIVERRUN_ADMIN_TOKEN: 'sesame' })));
+    // The first is the champion again.
+    await new FileModelRegistry(join(s.dataDir, 'models')).activate('default', { name: 'm', version: 1 });
+    await s.start();
+    const admin = async (path: string): Promise<{ status: number; body: unknown }> => {
+      const response = await fetch(`${s.url}/models/${path}`, {
+        method: 'POST',
+        headers: { authorization: 'Bearer sesame' },
+      });
+      return { status: response.status, body: await response.json() };
+    };
+    for (let ts = 0; ts < 5; ts++) expect(served(await post(s, ts))).toEqual([]);
+    expect((await s.post('', { path: '/models/m/canary?share=0.5' })).status).toBe(403);
+    for (const share of ['', '1', '-0.5', 'half'])
+      expect(await admin(`m/canary?share=${share}`)).toMatchObject({ status: 400, body: { code: 'ARGUMENT' } });
+    expect(await admin('gone/canary?share=0.5')).toMatchObject({ status: 404 });
+    expect(await admin('m/canary?share=0.5&version=2')).toEqual({ status: 200, body: { serving: 'm@1' } });
+    const answers = await post(s, 5);
+    const chosen = served(answers);
+    expect(chosen.length).toBeGreaterThan(8);
+    expect(chosen.length).toBeLessThan(32);
+    for (const id of ids) expect(answers.get(id)!.canary).toBe(chosen.includes(id) ? 0.5 : undefined);
+    await s.kill('SIGKILL');
+    await s.start();
+    for (let ts = 6; ts < 9; ts++) expect(served(await post(s, ts))).toEqual(chosen);
+    const { json } = await s.get('/models');
+    const { canaries } = json as { canaries: Record<string, Record<string, unknown>> };
+    expect(canaries.default).toMatchObject({ canary: 'm@2', share: 0.5 });
+    // What was replayed after the kill may be among them.
+    expect([3, 4]).toContain((canaries.default.truths as number) / chosen.length);
+    expect(typeof canaries.default.skill).toBe('number');
+    expect(typeof canaries.default.championSkill).toBe('number');
+    const metrics = await (await fetch(`${s.url}/metrics`)).text();
+    expect(metrics).toContain('riverrun_model_info{name="m",version="2",role="canary"} 1');
+    expect(metrics).toMatch(/^riverrun_canary_evaluations_total\{predictor="model"\} [1-9]/m);
+    expect(await admin('m/canary?share=0')).toMatchObject({ status: 200 });
+    expect(served(await post(s, 9))).toEqual([]);
+    await admin('m/canary?share=0.5&version=2');
+    expect(served(await post(s, 10))).toEqual(chosen);
+    expect(await admin('m/promote?version=2')).toEqual({ status: 200, body: { serving: 'm@2' } });
+    expect(served(await post(s, 11))).toEqual(ids);
+    expect(((await s.get('/models')).json as { canaries: object }).canaries).toEqual({});
+  });
+});
+
 describe('operations', () => {
   it('serves health, metrics and OpenAPI, and guards admin calls', async () => {
     const s = await (await withModel(service({ RIVERRUN_ADMIN_TOKEN: 'sesame' }))).start();

@@ -6,8 +6,8 @@ import type { ModelSource } from './model-source.js';
 import type { StandIn } from './stand-in.js';
 
 const FRESH_MS = 500;
-/** Models kept: the champion, the one before, and one in between. */
-const KEPT = 3;
+/** Models kept: the champion, a canary or challenger, the one before, and one in between. */
+const KEPT = 4;
 
 /** A registry that can take back what it has lost. */
 export interface RestorableRegistry extends ModelRegistry {

@@ -95,7 +95,6 @@ export class RedisModelRegistry implements ModelRegistry {
     return this.change(pipeline, model === null ? '' : modelLabel(model), champion, 'challenge');
   }
 
-   
   async setCanary(pipeline: string, canary: Canary<ModelReference> | null, champion: ModelReference): Promise<Aliases> {
     if (canary === null) return this.change(pipeline, '', champion, 'canary');
     mustBeCanary(canary, champion);
