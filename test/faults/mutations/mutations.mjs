@@ -71,7 +71,7 @@ export const MUTATIONS = [
   },
   {
     name: 'a replay keeps the model it began with',
-    edits: [['libs/pipeline/src/pipeline.js', 'core.serve(slot);\n    }\n', '}\n']],
+    edits: [['libs/pipeline/src/pipeline.js', 'core.serve(champion, canary);\n    }\n', '}\n']],
     spec: 'swaps',
     test: 'a swap between the snapshot',
   },
