@@ -135,11 +135,7 @@ export class PipelineService {
       else if (!isDefaultModel(slot.manifest)) await this.models.adopt?.(this.name, slot);
       return;
     }
-    const named = {
-      champion: modelLabel(champion),
-      canary: canary && { model: modelLabel(canary.model), share: canary.share },
-    };
-    if (servedText(named) !== this.pipeline.label)
+    if (servedText({ champion, canary }, modelLabel) !== this.pipeline.label)
       await this.serve(
         await this.models.load(champion),
         canary && { model: await this.models.load(canary.model), share: canary.share },

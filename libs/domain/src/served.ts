@@ -13,9 +13,9 @@ export interface Canary<T> {
   readonly share: number;
 }
 
-/** `champion`, or `champion|share|canary`: neither digests nor labels have a bar. */
-export const servedText = ({ champion, canary }: Served<string>): string =>
-  canary === undefined ? champion : `${champion}|${canary.share}|${canary.model}`;
+/** `champion`, or `champion|share|canary`, each by its `name`: neither digests nor labels have a bar. */
+export const servedText = <T>({ champion, canary }: Served<T>, name: (model: T) => string): string =>
+  canary === undefined ? name(champion) : `${name(champion)}|${canary.share}|${name(canary.model)}`;
 
 export function parseServed(text: string): Served<string> {
   const [champion, share, model] = text.split('|');

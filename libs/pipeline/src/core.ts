@@ -165,12 +165,8 @@ export class PipelineCore {
   }
 
   private textOf(name: (model: ModelSlot) => string): string | null {
-    const { model, canary } = this;
-    if (model === undefined) return null;
-    return servedText({
-      champion: name(model),
-      canary: canary && { model: name(canary.model), share: canary.share },
-    });
+    const { model: champion, canary } = this;
+    return champion === undefined ? null : servedText({ champion, canary }, name);
   }
 
   private newTable(model: ModelSlot | undefined): StreamTable {

@@ -46,11 +46,7 @@ export interface CanaryView {
 /** Finds an artifact that a stored watermark names. */
 export type FindModel = (digest: string) => Promise<ModelArtifact>;
 
-const digestsOf = ({ champion, canary }: Served<ModelArtifact>): string =>
-  servedText({
-    champion: champion.manifest.digest,
-    canary: canary && { model: canary.model.manifest.digest, share: canary.share },
-  });
+const digestsOf = (served: Served<ModelArtifact>): string => servedText(served, ({ manifest }) => manifest.digest);
 
 export class Pipeline {
   private queue: Promise<unknown> = Promise.resolve();

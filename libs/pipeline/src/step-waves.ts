@@ -131,13 +131,14 @@ function stepWave(
     }
     if (warm) model.network.slots[model.rows++] = slot;
   }
-  for (const model of core.models) {
+  const { models } = core;
+  for (const model of models) {
     if (model.rows > 0) model.network.step(model.rows);
     model.rows = 0;
   }
   if (forecaster === undefined) forecast(core, batch, stepped, order, from, to);
   else forecastWave(core, forecaster, batch, stepped, order, from, to);
-  for (const model of core.models) model.rows = 0;
+  for (const model of models) model.rows = 0;
 }
 
 /** Turns the wave's outputs into forecasts, in the same order as each network's inputs were written. */

@@ -1,7 +1,8 @@
 import { RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelReference } from '#domain/model';
 import type { Aliases } from '#domain/ports';
-import { checkFit, mustBeAlike } from '#pipeline/model-slot';
+import { checkFit } from '#pipeline/model-slot';
+import { shareStreams } from '#pipeline/share-streams';
 import { examples, modelName, share, type AddCommand, type NamedModel } from '../arguments.js';
 import { EXIT } from '../exit-codes.js';
 import { openRegistry } from '../models/find-model.js';
@@ -50,13 +51,7 @@ export const addModelAliases: AddCommand = (model, done) => {
       const registry = await openRegistry(config);
       const pipeline = pipelineOf(config, options.pipeline);
       const { manifest } = await registry.load(name);
-      const { champion } = await registry.aliases(pipeline.name);
-      if (champion === undefined)
-        throw new RiverrunError('MODEL_NOT_FOUND', `pipeline ${pipeline.name} has no champion to share streams with`);
-      checkFit(manifest, pipeline);
-      mustBeAlike((await registry.load(champion)).manifest, manifest);
-      const canary = options.share === 0 ? null : { model: manifest, share: options.share };
-      await serve(pipeline.name, await registry.setCanary(pipeline.name, canary, champion), options);
+      await serve(pipeline.name, await shareStreams(registry, pipeline, manifest, options.share), options);
     });
   model
     .command('rollback')

@@ -5,7 +5,8 @@ import { RiverrunError } from '#domain/errors';
 import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
 import type { ModelRegistry } from '#domain/ports';
 import type { Tally } from '#forecasting/forecaster';
-import { checkFit, mustBeAlike } from '#pipeline/model-slot';
+import { checkFit } from '#pipeline/model-slot';
+import { shareStreams } from '#pipeline/share-streams';
 import type { Services } from '../services.js';
 import { CONFIG, REGISTRY, SERVICES, TRAINER } from '../tokens.js';
 import type { TrainerScheduler, TrainingStatus } from '../trainer-scheduler.js';
@@ -158,15 +159,9 @@ export class ModelsController {
   ): Promise<{ serving: string | null }> {
     const spec = this.pipelineOf(pipeline);
     const { manifest } = await this.find(name, version);
-    const { champion } = await this.registry.aliases(spec.name);
-    if (champion === undefined)
-      throw new RiverrunError('MODEL_NOT_FOUND', `pipeline ${spec.name} has no champion to share streams with`);
-    checkFit(manifest, spec);
-    mustBeAlike((await this.registry.load(champion)).manifest, manifest);
-    const model = { name: manifest.name, version: manifest.version };
     const given = /^[0-9.]+$/.test(share) ? Number(share) : NaN;
-    await this.registry.setCanary(spec.name, given === 0 ? null : { model, share: given }, champion);
-    return this.follow(spec.name, modelLabel(champion));
+    const { champion } = await shareStreams(this.registry, spec, manifest, given);
+    return this.follow(spec.name, modelLabel(champion!));
   }
 
   @Post(':name/rollback')
