@@ -31,7 +31,7 @@ export default {
         room('domain'),
         room('forecasting'),
         npm('@tensorflow/[^/]+'),
-        '^(module|path|url|util|perf_hooks|worker_threads)$',
+        '^(module|os|path|url|util|perf_hooks|child_process)$',
       ],
       ['\\.spec\\.ts$', '/testing/', '^libs/training/native/build\\.mjs$'],
     ),

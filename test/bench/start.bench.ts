@@ -9,8 +9,21 @@ const MAIN = fileURLToPath(new URL('../../apps/predictor/src/main.js', import.me
 const ROUNDS = 5;
 const WATCH_MS = 60_000;
 
-const rssMb = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+const memoryMb = (pid: number, field: 'VmRSS' | 'RssAnon'): number =>
+  Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+
+/** Of the service and the process that trains beside it, which has the same program in memory. */
+function rssMb(pid: number): number {
+  let mb = memoryMb(pid, 'VmRSS');
+  for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)) {
+    try {
+      mb += memoryMb(Number(child), 'RssAnon');
+    } catch {
+      // It has just ended.
+    }
+  }
+  return mb;
+}
 
 async function once(watchMs: number): Promise<{ firstPredictionSeconds: number; peakRssMb: number; swaps: number }> {
   const dataDir = mkdtempSync(join(tmpdir(), 'riverrun-start-'));

@@ -1,4 +1,4 @@
-/** npm run bench:while-training: the tick path of the embedded pipeline while a model is trained in its worker thread, against the same idle, in turns in one process:
+/** npm run bench:while-training: the tick path of the embedded pipeline while a model is trained beside it, against the same idle, in turns in one process:
  *  ticks per second as fast as it goes, and the time from append to outcome at 2,000 ticks/s. Forecasts of one step with intervals, GRU-64 as it is trained. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,11 +9,11 @@ import { FileTickLog } from '#adapters/files/file-tick-log';
 import { MemoryModelRegistry } from '#adapters/memory/memory-model-registry';
 import { Pipeline } from '#pipeline/pipeline';
 import { draftOf } from '#training/draft';
-import { trainInWorker } from '#training/train-in-worker';
+import { trainInProcess } from '#training/train-in-process';
 import type { TrainRequest } from '#training/train.types';
 import { tickBatch } from '../support/tick-batches.js';
 
-const WORKER = new URL('../../apps/trainer/src/worker.js', import.meta.url);
+const TRAINER = new URL('../../apps/trainer/src/main.js', import.meta.url);
 const STREAMS = 1000;
 const ROUNDS = 5;
 const SECONDS = 5;
@@ -27,12 +27,11 @@ const WINDOWS = Array.from({ length: 64 }, (_, s) =>
     i % 2 === 0 ? 1.7e12 + 36e5 * (i >> 1) : Math.sin((i >> 1) / 3.8 + s) + ((((i >> 1) * 7919) % 97) - 48) / 480,
   ),
 );
-/** The worker takes the windows' memory. */
-const request = (): TrainRequest => ({
-  windows: WINDOWS.map((window) => window.slice()),
+const request: TrainRequest = {
+  windows: WINDOWS,
   inputs: 1,
   ...{ horizon: 1, season: 0, timeZone: 'UTC', level: 0.9, cell: 'gru', hidden: 64, seed: 1 },
-});
+};
 
 const folder = mkdtempSync(join(tmpdir(), 'riverrun-bench-'));
 const log = new FileTickLog(join(folder, 'log'), { retainBytes: 1 << 28 });
@@ -40,7 +39,7 @@ const states = new FileStateStore(join(folder, 'states'), { windowSegments: 32 }
 const pipeline = await Pipeline.open(DEFAULT_PIPELINE, { log, states, windows: states }, () =>
   Promise.reject(new Error('no such model')),
 );
-const first = await trainInWorker(WORKER, { ...request(), epochs: 2 });
+const first = await trainInProcess(TRAINER, { ...request, epochs: 2 });
 const registry = new MemoryModelRegistry();
 const published = await registry.publish(draftOf(first, 'bench', 1, Date.now()), first.weights);
 await pipeline.swapModel(await registry.load(published));
@@ -79,7 +78,7 @@ async function training<T>(measure: () => Promise<T>): Promise<T> {
   const end = new AbortController();
   const { signal } = end;
   const trainings = (async () => {
-    while (!signal.aborted) await trainInWorker(WORKER, request(), { signal }).catch(() => undefined);
+    while (!signal.aborted) await trainInProcess(TRAINER, request, { signal }).catch(() => undefined);
   })();
   await sleep(1000);
   const measured = await measure();

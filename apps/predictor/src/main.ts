@@ -6,7 +6,7 @@ import { RiverrunError, errorMessage } from '#domain/errors';
 import { createJsonLogger } from '#telemetry/json-logger';
 import { createMetrics } from '#telemetry/metrics';
 import { selectImplementation } from '#rnn/network';
-import { trainInWorker } from '#training/train-in-worker';
+import { trainInProcess } from '#training/train-in-process';
 import { openEmbedded } from './embedded.js';
 import { Health } from './health.js';
 import { createServer, listen } from './http/server.js';
@@ -54,7 +54,7 @@ async function main(): Promise<void> {
     turns,
     logger,
     clock,
-    train: trainInWorker,
+    train: trainInProcess,
     onAttempt: (_pipeline, outcome, seconds) => metrics.trainingAttempt(outcome, seconds, clock.now() / 1000),
   });
   for (const source of config.role === 'predictor' ? [] : sources) {

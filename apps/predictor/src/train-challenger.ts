@@ -1,4 +1,4 @@
-/** One training attempt: trains in a worker, judges, publishes, and puts the result beside the champion, or in its place where there is nothing to compare. */
+/** One training attempt: trains in a process of its own, judges, publishes, and puts the result beside the champion, or in its place where there is nothing to compare. */
 import {
   modelLabel,
   type ForecastSpec,
@@ -10,11 +10,11 @@ import type { Clock, ModelRegistry } from '#domain/ports';
 import { forecastFeatures } from '#forecasting/other-inputs';
 import { draftOf } from '#training/draft';
 import { networkSpec } from '#training/recurrent-network';
-import type { trainInWorker } from '#training/train-in-worker';
+import type { trainInProcess } from '#training/train-in-process';
 import type { Cell, TrainProgress, TrainRequest, TrainResult } from '#training/train.types';
 import type { TrainingSource } from './training-source.js';
 
-const WORKER = new URL('../../trainer/src/worker.js', import.meta.url);
+const TRAINER = new URL('../../trainer/src/main.js', import.meta.url);
 
 export interface TrainingPlan {
   /** ms between attempts; null: never. */
@@ -30,7 +30,7 @@ export interface TrainingPlan {
 export interface ChallengerParts {
   readonly registry: ModelRegistry;
   readonly clock: Clock;
-  readonly train: typeof trainInWorker;
+  readonly train: typeof trainInProcess;
 }
 
 export interface Attempt {
@@ -65,7 +65,7 @@ export async function trainChallenger(
     champion: startFrom(champion, plan, source.inputs),
     standIn: champion === undefined ? standInOf(await source.standIn?.()) : undefined,
   };
-  const result = await train(WORKER, request, { signal, onProgress });
+  const result = await train(TRAINER, request, { signal, onProgress });
   const { record, stopped } = result;
   if (!result.improved) return { published: undefined, serves: false, record, stopped };
   // Nothing of an attempt that is no longer ours.

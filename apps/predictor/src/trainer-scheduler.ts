@@ -1,4 +1,4 @@
-/** Retrains each pipeline's model now and then, when its errors have grown, or when asked, from stored windows in a worker thread. The tick path never waits. */
+/** Retrains each pipeline's model now and then, when its errors have grown, or when asked, from stored windows in a process of its own. The tick path never waits. */
 import { errorMessage, RiverrunError } from '#domain/errors';
 import { modelLabel } from '#domain/model';
 import type { Logger } from '#domain/ports';
@@ -26,7 +26,7 @@ export interface SchedulerParts extends ChallengerParts {
 
 /** The first attempt waits for this many rows over all streams. */
 const MIN_ROWS = 400;
-/** Streams count from this many rows on; and at most this many train one model: their windows are copied to the worker. */
+/** Streams count from this many rows on; and at most this many train one model: their windows are handed to another process. */
 const WINDOWS = { minRows: 48, streams: 256 };
 const FIRST_CHECK_MS = 2000;
 const EARLY_MS = 10_000;

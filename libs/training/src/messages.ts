@@ -1,7 +1,10 @@
-/** What the predictor's thread and the training worker say to each other. */
+/** What the process that serves and the one that trains say to each other. */
 import type { TrainProgress, TrainRequest, TrainResult } from './train.types.js';
 
-export type ToTrainer = { readonly type: 'train'; readonly request: TrainRequest } | { readonly type: 'cancel' };
+/** Said once. The windows follow as bytes on standard input, one after another, `lengths` float64 each. */
+export interface ToTrainer extends Omit<TrainRequest, 'windows'> {
+  readonly lengths: readonly number[];
+}
 
 export type FromTrainer =
   | { readonly type: 'progress'; readonly progress: TrainProgress }

@@ -1,4 +1,4 @@
-/** What a training attempt is given and what it gives back. Plain data: it crosses to the worker thread and back by structured clone. */
+/** What a training attempt is given and what it gives back. Plain data: it crosses to the process that trains, and back. */
 import type { ForecastSpec, TrainingRecord } from '#domain/model';
 import type { NetworkSpec } from '#rnn/spec';
 import type { Backend } from './backend.js';
