@@ -90,6 +90,7 @@ describe.each(REGISTRIES)('model registry: $name', ({ create, missing }) => {
     ['a forecast of more steps than outputs', { forecast: { ...PLAN, horizon: 9 } }, weights],
     ['a season shorter than the horizon', { forecast: { ...PLAN, season: 0.5 } }, weights],
     ['a zone that is none', { forecast: { ...PLAN, timeZone: 'Mars/Olympus' } }, weights],
+    ['an unknown transform', { forecast: { ...PLAN, transform: 'sqrt' } }, weights],
     ['a calibration that is NaN', { forecast: { ...PLAN, calibration: [1, NaN, 2] } }, weights],
     ['a level of all truths', { forecast: { ...PLAN, calibration: [1, 1, 2], level: 1 } }, weights],
   ];

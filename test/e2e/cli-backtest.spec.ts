@@ -22,6 +22,7 @@ describe('riverrun backtest', { timeout: 60_000 }, () => {
     expect(code).toBe(0);
     const result = JSON.parse(stdout) as Record<string, unknown> & { metrics: Record<string, Record<string, number>> };
     expect(result).toMatchObject({ dataset: 'load', rows: 900, evaluated: 300, horizon: 2, season: 24 });
+    expect(['difference', 'log', 'none']).toContain(result.transform);
     expect(Object.keys(result.metrics)).toEqual(['model', 'persistence', 'seasonalNaive', 'statistical']);
     for (const block of Object.values(result.metrics))
       for (const name of ['mae', 'rmse', 'wape', 'nrmse', 'mase']) expect(block[name]).toBeGreaterThan(0);
@@ -41,5 +42,6 @@ describe('riverrun backtest', { timeout: 60_000 }, () => {
     expect(none.code).toBe(1);
     expect(none.stderr).toMatch(/lower --evaluate-from/);
     expect((await runCli([...basic, '--season', '1'])).code).toBe(2);
+    expect((await runCli([...basic, '--transform', 'sqrt'])).code).toBe(2);
   });
 });

@@ -65,6 +65,7 @@ async function main(): Promise<void> {
       interval: retrainInterval,
       cell: model.cell ?? 'gru',
       hidden: model.hidden ?? 16,
+      transform: model.transform,
       horizon,
       season,
       timeZone,

@@ -5,6 +5,7 @@ import {
   type ModelArtifact,
   type ModelManifest,
   type TrainingRecord,
+  type Transform,
 } from '#domain/model';
 import type { Clock, ModelRegistry } from '#domain/ports';
 import { forecastFeatures } from '#forecasting/other-inputs';
@@ -25,6 +26,8 @@ export interface TrainingPlan {
   readonly season: number | 'auto';
   readonly timeZone: string;
   readonly level: number;
+  /** As in TrainRequest. */
+  readonly transform?: Transform | 'auto' | undefined;
 }
 
 export interface ChallengerParts {
@@ -57,11 +60,11 @@ export async function trainChallenger(
 ): Promise<Verdict> {
   const served = await source.served();
   const champion = served === undefined ? undefined : await registry.load(served);
-  const { cell, hidden, horizon, season, timeZone, level } = plan;
+  const { cell, hidden, horizon, season, timeZone, level, transform } = plan;
   const request: TrainRequest = {
     windows,
     inputs: source.inputs,
-    ...{ horizon, season, timeZone, level, cell, hidden, seed },
+    ...{ horizon, season, timeZone, level, transform, cell, hidden, seed },
     champion: startFrom(champion, plan, source.inputs),
     standIn: champion === undefined ? standInOf(await source.standIn?.()) : undefined,
   };
@@ -82,7 +85,10 @@ export async function trainChallenger(
 
 /** Whether both correct the same plan. The first model of a plan replaces what knows nothing of it. */
 const canCompare = ({ forecast }: ModelManifest, plan: ForecastSpec): boolean =>
-  forecast?.horizon === plan.horizon && forecast.season === plan.season && forecast.timeZone === plan.timeZone;
+  forecast?.horizon === plan.horizon &&
+  forecast.season === plan.season &&
+  forecast.timeZone === plan.timeZone &&
+  (forecast.transform ?? 'difference') === (plan.transform ?? 'difference');
 
 /** Models are called as their pipeline, as far as their names allow: they are folder names, and small. */
 export const modelNameOf = (pipeline: string): string => pipeline.toLowerCase().replace(/^[^a-z0-9]+/, '') || 'model';
@@ -90,7 +96,7 @@ export const modelNameOf = (pipeline: string): string => pipeline.toLowerCase().
 function standInOf(artifact: ModelArtifact | undefined): TrainRequest['standIn'] {
   if (artifact?.manifest.forecast === undefined) return undefined;
   const { network, forecast } = artifact.manifest;
-  return { network, weights: artifact.weights, season: forecast.season };
+  return { network, weights: artifact.weights, season: forecast.season, transform: forecast.transform };
 }
 
 /** The champion's weights, if it is of the shape that is to be trained. */
@@ -99,5 +105,5 @@ function startFrom(champion: ModelArtifact | undefined, plan: TrainingPlan, inpu
   if (champion === undefined || forecast?.horizon !== plan.horizon || network === undefined) return undefined;
   const wanted = networkSpec(plan.cell, forecastFeatures(inputs), plan.hidden, plan.horizon);
   const same = JSON.stringify(network) === JSON.stringify(wanted);
-  return same ? { weights: champion.weights, season: forecast.season } : undefined;
+  return same ? { weights: champion.weights, season: forecast.season, transform: forecast.transform } : undefined;
 }

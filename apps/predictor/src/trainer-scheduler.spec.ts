@@ -175,6 +175,21 @@ it('replaces a champion at once where there is nothing to compare: another seaso
   await harness.scheduler.stop();
 });
 
+it('replaces a champion of another transform at once, and has one of the same run beside it', async () => {
+  const harness = new Harness();
+  harness.train.mockImplementation((_, { seed, champion }) => {
+    // Each goes on from the one before it, and is told what that one's numbers mean.
+    expect(champion?.transform).toBe([undefined, undefined, 'log'][seed - 1]);
+    const transform = ([undefined, 'log', 'log'] as const)[seed - 1];
+    return Promise.resolve({ ...result(0.4), forecast: { horizon: 1, season: 0, timeZone: 'UTC', transform } });
+  });
+  harness.start();
+  await vi.advanceTimersByTimeAsync(2100 + 20_000 + 60_000);
+  expect(harness.outcomes).toEqual(['activated', 'activated', 'challenging']);
+  expect(await harness.champion()).toBe('default@2');
+  await harness.scheduler.stop();
+});
+
 it('does not take a challenger that is no better, and never replaces a pinned model', async () => {
   const harness = new Harness();
   harness.train.mockResolvedValue(result(1.2));

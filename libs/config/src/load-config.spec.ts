@@ -197,7 +197,7 @@ pipelines:
     timeZone: Europe/Berlin
     season: 24
     level: 0.8
-    model: { cell: lstm, hidden: 32 }
+    model: { cell: lstm, hidden: 32, transform: log }
     retrain: off
   - name: words
     topics: clicks
@@ -209,8 +209,10 @@ pipelines:
       season: 24,
       retrainInterval: null,
       window: 512,
+      model: { cell: 'lstm', hidden: 32, transform: 'log' },
     });
     expect(config.pipelines[1]).toMatchObject({
+      model: { transform: 'auto' },
       topics: ['clicks'],
       inputs: ['value'],
       retrainInterval: 300_000,
@@ -258,6 +260,10 @@ pipelines:
     [
       'pipelines: [{name: a, topics: [predictions]}]',
       'pipelines[0].topics: predictions is already the topic of the predictions',
+    ],
+    [
+      'pipelines: [{name: a, model: {transform: sqrt}}]',
+      'riverrun.yaml: pipelines[0].model.transform "sqrt": expected auto, difference, log or none',
     ],
     ['pipelines: [{name: a, level: 90}]', 'pipelines[0].level 90: expected a fraction'],
   ])('%s is refused by its place', (text, message) => {

@@ -68,8 +68,9 @@ export const pipelineSchema = z
       .strictObject({
         cell: kinds.choice('simple-rnn', 'gru', 'lstm').optional(),
         hidden: kinds.integer(1, 512).optional(),
+        transform: kinds.choice('auto', 'difference', 'log', 'none').default('auto'),
       })
-      .default({}),
+      .default({ transform: 'auto' }),
     retrain: retrain.default('on'),
   })
   .transform((pipeline, context) => {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { outputSize } from '#rnn/spec';
 import { validateNetwork } from '#rnn/validate';
 import { RiverrunError, errorMessage } from './errors.js';
-import type { ForecastSpec, ModelManifest } from './model.js';
+import { TRANSFORMS, type ForecastSpec, type ModelManifest } from './model.js';
 
 /** Names of models, aliases and pipelines become folder names. */
 export const MODEL_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
@@ -59,7 +59,8 @@ export function validateModel(manifest: Omit<ModelManifest, 'digest'>, weights: 
 function validateForecast(forecast: unknown): void {
   if (forecast === undefined) return;
   requireThat(typeof forecast === 'object' && forecast !== null, 'forecast must be an object');
-  const { horizon, season, timeZone, calibration, level } = forecast as Partial<Record<keyof ForecastSpec, unknown>>;
+  const given: Partial<Record<keyof ForecastSpec, unknown>> = forecast;
+  const { horizon, season, timeZone, transform, calibration, level } = given;
   requireThat(isCount(horizon, 1), 'forecast.horizon must be an integer from 1');
   requireThat(
     isCount(season, 0) && (season === 0 || (season as number) >= (horizon as number)),
@@ -68,6 +69,10 @@ function validateForecast(forecast: unknown): void {
   requireThat(
     typeof timeZone === 'string' && isZone(timeZone),
     'forecast.timeZone must be a time zone such as Europe/Berlin',
+  );
+  requireThat(
+    transform === undefined || TRANSFORMS.some((one) => one === transform),
+    `forecast.transform must be one of ${TRANSFORMS.join(', ')}`,
   );
   requireThat(
     calibration === undefined || (Array.isArray(calibration) && calibration.every(Number.isFinite)),

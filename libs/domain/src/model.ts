@@ -35,6 +35,10 @@ export interface ModelManifest {
   readonly training?: TrainingRecord;
 }
 
+/** What a network is given of values, and asked for: how far they are from their base, in the stream's units or as logarithms of ratios; or where they lie. */
+export const TRANSFORMS = ['difference', 'log', 'none'] as const;
+export type Transform = (typeof TRANSFORMS)[number];
+
 /** The plan a network was trained on, and serves. */
 export interface ForecastSpec {
   /** Steps ahead, 1 or more. */
@@ -43,6 +47,8 @@ export interface ForecastSpec {
   readonly season: number;
   /** IANA zone of calendar features. */
   readonly timeZone: string;
+  /** Default: difference. */
+  readonly transform?: Transform | undefined;
   /** How large the errors of the streams it was trained on were: intervals of streams that have no truths of their own yet. */
   readonly calibration?: readonly number[];
   /** The share of truths that its quantiles hold; absent: that of the pipeline that serves. */
@@ -64,6 +70,8 @@ export interface TrainingRecord {
     readonly persistenceMae: number;
     readonly baselineMae?: number;
   };
+  /** Where the transform was chosen: the error of a network by each, on the same rows, after a short training. */
+  readonly transforms?: Partial<Readonly<Record<Transform, number>>>;
 }
 
 export interface ModelArtifact {

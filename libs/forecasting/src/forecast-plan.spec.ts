@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { TRANSFORMS } from '#domain/model';
 import { autoregressive, normal, uniform } from '../testing/noise.js';
 import { FEATURES, ForecastPlan, PREDICTORS } from './forecast-plan.js';
 import { addScore, SCORE_FIELDS, scoresOf } from './scores.js';
@@ -141,9 +142,9 @@ describe('a forecast plan', () => {
 });
 
 describe('training rows', () => {
-  it('are what live ticks would have given and should have said', () => {
-    const plan = new ForecastPlan({ horizon: 3, season: 24, timeZone: 'UTC' });
-    const values = seasonal(4, 200);
+  it.each(TRANSFORMS)('are what live ticks would have given and should have said: %s', (transform) => {
+    const plan = new ForecastPlan({ horizon: 3, season: 24, timeZone: 'UTC', transform });
+    const values = seasonal(4, 200, 50);
     const window = Float64Array.from(values.flatMap((value, t) => [START + t * HOUR, value]));
     const { features, targets } = trainingRows(plan, window);
     const state = new Float64Array(plan.size);
@@ -157,7 +158,7 @@ describe('training rows', () => {
       for (let h = 1; h <= 3; h++) {
         const target = targets[(t - 25) * 3 + h - 1];
         if (t + h >= values.length) expect(target).toBeNaN();
-        else expect(plan.base(state, 0, h) + target * plan.scaleOf(state)).toBeCloseTo(values[t + h], 4);
+        else expect(plan.meant(state, 0, h, target)).toBeCloseTo(values[t + h], 4);
       }
     });
   });

@@ -2,7 +2,8 @@
  *  go through these same functions, so that a network meets live what it was trained on.
  *
  *  A network on raw values stays wrong after the level has changed. So it is given, and asked for, residuals: a value minus the median of the last seasons at its
- *  place; without a season, minus the value before it. */
+ *  place; without a season, minus the value before it. Other transforms of values are in transform.ts; they concern the network alone. */
+import type { Transform } from '#domain/model';
 import { MAX_FLOAT32 } from '#rnn/float32';
 import { CALENDAR_FEATURES, writeCalendar, zoneOffset } from './calendar.js';
 import {
@@ -16,6 +17,18 @@ import {
 } from './history.js';
 import { knotsOf } from './knots.js';
 import { mixtureSize, mixtureWeights, updateMixture } from './mixture.js';
+import {
+  floorOf,
+  followLevel,
+  followReturns,
+  levelIn,
+  levelOut,
+  limited,
+  Returns,
+  returnIn,
+  returnOut,
+  TRANSFORM_FIELDS,
+} from './transform.js';
 
 export interface PlanOptions {
   /** Steps forecast, H >= 1. */
@@ -26,6 +39,8 @@ export interface PlanOptions {
   readonly timeZone: string;
   /** Whether forecasts are mixed (default); else the network's, where there is one. */
   readonly blend?: boolean;
+  /** Of what the network is given and asked for. Default: difference. */
+  readonly transform?: Transform | undefined;
 }
 
 /** What a forecast is made of, in the order of forecasts and weights. */
@@ -38,13 +53,13 @@ const PRIOR = [0.1, 0.1, 0.1, 1, 1] as const;
 /** Residual now, its change, how far the base will move over the horizon, and the calendar. */
 export const FEATURES = 6 + CALENDAR_FEATURES;
 
-/** Features and targets stay within so many scales. */
-const LIMIT = 8;
 /** The base moves much more than the residuals do. */
 const BASE_MOVES = 4;
 /** Ticks that scales and coefficients remember. */
 const SCALE_MEMORY = 512;
 const REGRESSION_MEMORY = 4096;
+/** Wild residuals count as this many scales. */
+const LIMIT = 8;
 /** Weight of "no correlation" in the regression, in squared scales: the first few residuals say nothing. */
 const RIDGE = 10;
 
@@ -70,6 +85,7 @@ export class ForecastPlan {
   readonly mixed: Float64Array;
   private readonly season: number;
   private readonly blend: boolean;
+  private readonly transform: Transform;
   private readonly offsetAt: (ts: number) => number;
   private recalledBase = NaN;
   private calendarOf = NaN;
@@ -85,16 +101,18 @@ export class ForecastPlan {
     readonly squares: number;
     readonly mixture: number;
     readonly history: number;
+    readonly transform: number;
   };
 
   constructor(readonly options: PlanOptions) {
-    const { horizon, season, timeZone, blend = true } = options;
+    const { horizon, season, timeZone, blend = true, transform = 'difference' } = options;
     if (!(Number.isInteger(horizon) && horizon >= 1)) throw new RangeError(`horizon ${horizon} is not 1 or more steps`);
     if (!(season === 0 || (Number.isInteger(season) && season >= horizon)))
       throw new RangeError(`a season of ${season} ticks is shorter than the horizon of ${horizon}`);
     this.horizon = horizon;
     this.season = season;
     this.blend = blend;
+    this.transform = transform;
     this.offsetAt = zoneOffset(timeZone);
     this.knots = knotsOf(horizon);
     this.historySize = Math.max(historySize(season), horizon + 1);
@@ -102,9 +120,11 @@ export class ForecastPlan {
     let end = FIELDS;
     const take = (length: number): number => (end += length) - length;
     const history = take(HISTORY_FIELDS + this.historySize);
+    const transformed = take(TRANSFORM_FIELDS[transform]);
     this.wide = end;
     this.at = {
       history,
+      transform: transformed,
       residuals: take(horizon),
       products: take(n),
       squares: take(n),
@@ -165,22 +185,43 @@ export class ForecastPlan {
       const size = n > 32 ? Math.min(Math.abs(residual), LIMIT * state[at + Field.scale]) : Math.abs(residual);
       state[at + Field.scale] += (size - state[at + Field.scale]) / n;
     }
+    const own = at + this.at.transform;
+    if (this.transform === 'log') followReturns(state, own, value, base, this.scaleOf(state, at));
+    else if (this.transform === 'none') followLevel(state, own, value);
   }
 
   /** Writes FEATURES numbers to target[to ..]: what the network is given after `absorb`. */
   writeFeatures(state: Float64Array, at: number, target: Float32Array, to: number): void {
     const scale = this.scaleOf(state, at);
-    const residual = state[at + Field.residual];
+    const own = at + this.at.transform;
+    const base = state[at + Field.base];
     const ahead = this.base(state, at, this.horizon);
     const next = this.base(state, at, 1);
     const naive = this.naiveFor(state, at, this.horizon);
+    const [value, before] = [this.lagged(state, at, 0), this.lagged(state, at, 1)];
     const ts = state[at + Field.ts];
-    target[to] = inScales(residual, scale);
-    target[to + 1] = inScales(state[at + Field.change], scale);
-    target[to + 2] = inScales(ahead - state[at + Field.base], BASE_MOVES * scale);
-    target[to + 3] = inScales(naive - ahead, scale);
-    target[to + 4] = inScales(next - state[at + Field.base], scale);
-    target[to + 5] = inScales(this.lagged(state, at, 0) - this.lagged(state, at, 1), BASE_MOVES * scale);
+    if (this.transform === 'difference') {
+      target[to] = inScales(state[at + Field.residual], scale);
+      target[to + 1] = inScales(state[at + Field.change], scale);
+      target[to + 2] = inScales(ahead - base, BASE_MOVES * scale);
+      target[to + 3] = inScales(naive - ahead, scale);
+      target[to + 4] = inScales(next - base, scale);
+      target[to + 5] = inScales(value - before, BASE_MOVES * scale);
+    } else if (this.transform === 'log') {
+      target[to] = orZero(limited(state[own + Returns.last]));
+      target[to + 1] = orZero(limited(state[own + Returns.change]));
+      target[to + 2] = orZero(limited(returnIn(state, own, ahead, base, scale) / BASE_MOVES));
+      target[to + 3] = orZero(limited(returnIn(state, own, naive, ahead, scale)));
+      target[to + 4] = orZero(limited(returnIn(state, own, next, base, scale)));
+      target[to + 5] = orZero(limited(returnIn(state, own, value, before, scale) / BASE_MOVES));
+    } else {
+      target[to] = orZero(limited(levelIn(state, own, value)));
+      target[to + 1] = inScales(state[at + Field.residual], scale);
+      target[to + 2] = orZero(limited(levelIn(state, own, ahead)));
+      target[to + 3] = orZero(limited(levelIn(state, own, naive)));
+      target[to + 4] = orZero(limited(levelIn(state, own, next)));
+      target[to + 5] = inScales(value - before, BASE_MOVES * scale);
+    }
     // Ticks of many streams have the same time, and a challenger is given the same.
     if (ts !== this.calendarOf) {
       writeCalendar(ts, this.offsetAt(ts), this.calendar, 0);
@@ -195,7 +236,27 @@ export class ForecastPlan {
     return median === median ? median : state[at + Field.last];
   }
 
-  /** Forecasts 1..H steps ahead into `forecasts`, `weights` and `mixed`. `outputs[from ..]`: what the network says, in scales over the base; undefined without one. */
+  /** What the network should say of a value `h` steps ahead; NaN where that is not known. */
+  target(state: Float64Array, at: number, h: number, value: number): number {
+    const scale = this.scaleOf(state, at);
+    const own = at + this.at.transform;
+    if (this.transform === 'none') return limited(levelIn(state, own, value));
+    const base = this.base(state, at, h);
+    return limited(this.transform === 'log' ? returnIn(state, own, value, base, scale) : (value - base) / scale);
+  }
+
+  /** The forecast `h` steps ahead that the network's output y is. */
+  meant(state: Float64Array, at: number, h: number, y: number): number {
+    return this.meantOver(state, at, this.base(state, at, h), this.scaleOf(state, at), y);
+  }
+
+  private meantOver(state: Float64Array, at: number, base: number, scale: number, y: number): number {
+    const own = at + this.at.transform;
+    if (this.transform === 'none') return levelOut(state, own, y);
+    return this.transform === 'log' ? returnOut(state, own, y, base, scale) : base + y * scale;
+  }
+
+  /** Forecasts 1..H steps ahead into `forecasts`, `weights` and `mixed`. `outputs[from ..]`: what the network says; undefined without one. */
   forecast(state: Float64Array, at: number, outputs: Float32Array | undefined, from = 0): void {
     const { horizon: H, forecasts, weights, mixed, knots } = this;
     const scale = this.scaleOf(state, at);
@@ -214,7 +275,7 @@ export class ForecastPlan {
       forecasts[k + Predictor.median] = median;
       forecasts[k + Predictor.statistical] = base + this.slopes[h - 1] * residual;
       const model = (forecasts[k + Predictor.model] =
-        outputs === undefined ? NaN : base + outputs[from + h - 1] * scale);
+        outputs === undefined ? NaN : this.meantOver(state, at, base, scale, outputs[from + h - 1]));
       if (this.blend || model !== model)
         mixtureWeights(state, at + this.at.mixture + j * MIXTURE, PRIOR, forecasts, k, weights, k);
       else for (let p = 0; p < K; p++) weights[k + p] = p === Predictor.model ? 1 : 0;
@@ -365,13 +426,9 @@ export class ForecastPlan {
   }
 }
 
-/** Below this share of the level a residual is rounding. */
-const floorOf = (base: number): number => (base === base ? Math.abs(base) * 1e-6 : 0) + 1e-12;
-
 /** As a float32: the largest where it is beyond. */
 const narrow = (x: number): number => Math.fround(Math.min(Math.max(x, -MAX_FLOAT32), MAX_FLOAT32));
 
-const inScales = (x: number, scale: number): number => {
-  const scaled = x / scale;
-  return scaled === scaled ? Math.min(Math.max(scaled, -LIMIT), LIMIT) : 0;
-};
+const orZero = (x: number): number => (x === x ? x : 0);
+
+const inScales = (x: number, scale: number): number => orZero(limited(x / scale));

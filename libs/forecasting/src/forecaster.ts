@@ -111,8 +111,8 @@ export class Forecaster {
   }
 
   /** Whether floats of the one are floats of the other. */
-  hasShape(horizon: number, season: number): boolean {
-    return this.horizon === horizon && this.options.season === season;
+  hasShape(horizon: number, season: number, size: number): boolean {
+    return this.horizon === horizon && this.options.season === season && this.size === size;
   }
 
   /** A stream as on its first day. */

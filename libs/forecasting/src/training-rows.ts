@@ -3,13 +3,11 @@ import { fitScale, SCALE_FIELDS } from '#rnn/scaler';
 import type { ForecastPlan } from './forecast-plan.js';
 import { forecastFeatures, writeOtherInput } from './other-inputs.js';
 
-/** Targets stay within so many scales, as features do. */
-const LIMIT = 8;
-
 export interface TrainingRows {
   /** [rows, forecastFeatures(inputs)] */
   readonly features: Float32Array;
-  /** [rows, H]: the value `h` ticks later minus its base as known at the row, in the row's scales; NaN where either is missing. */
+  /** [rows, H]: what the plan's transform makes of the value `h` ticks later (by default how far it is from its base as known at the row, in the row's scales); NaN where
+   *  either is missing. */
   readonly targets: Float32Array;
 }
 
@@ -44,11 +42,8 @@ export function trainingRows(plan: ForecastPlan, window: Float64Array, width = 2
     }
     if (row < 0) continue;
     plan.writeFeatures(state, 0, features, row * size);
-    const scale = plan.scaleOf(state);
-    for (let h = 1; h <= H && t + h < n; h++) {
-      const target = (window[(t + h) * width + 1] - plan.base(state, 0, h)) / scale;
-      targets[row * H + h - 1] = Math.min(Math.max(target, -LIMIT), LIMIT);
-    }
+    for (let h = 1; h <= H && t + h < n; h++)
+      targets[row * H + h - 1] = plan.target(state, 0, h, window[(t + h) * width + 1]);
   }
   return { features, targets };
 }

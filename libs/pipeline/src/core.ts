@@ -63,7 +63,9 @@ export interface PipelinePorts {
 const TYPICAL_HIDDEN = 64;
 
 const sameShape = (one: Forecaster | undefined, other: Forecaster | undefined): boolean =>
-  one === undefined || other === undefined ? one === other : one.hasShape(other.horizon, other.options.season);
+  one === undefined || other === undefined
+    ? one === other
+    : one.hasShape(other.horizon, other.options.season, other.size);
 
 export class PipelineCore {
   table: StreamTable;

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ModelArtifact } from '#domain/model';
+import { TRANSFORMS, type ModelArtifact, type Transform } from '#domain/model';
 import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
 import { Forecaster } from '#forecasting/forecaster';
 import { forecastFeatures } from '#forecasting/other-inputs';
 import { createNetwork } from '#rnn/network';
 import type { NetworkSpec } from '#rnn/spec';
+import { viewOfState } from './stream-view.js';
 import { runThroughCrashes } from '../../../test/support/crashes.js';
 import { gruSpec, modelOf, seeded } from '../../../test/support/models.js';
 import { finalStates, mixedTicks, run, TestPipeline, type TickJson } from '../../../test/support/pipelines.js';
@@ -16,10 +17,10 @@ const network = (horizon: number, inputs = 1): NetworkSpec => {
   const readOut = { type: 'dense', units: horizon, activation: 'linear', useBias: true } as const;
   return { inputSize: forecastFeatures(inputs), layers: [layers[0], readOut] };
 };
-const forecaster = (seed: number, horizon: number, season: number, inputs = 1): ModelArtifact =>
+const forecaster = (seed: number, horizon: number, season: number, inputs = 1, transform?: Transform): ModelArtifact =>
   modelOf(network(horizon, inputs), seed, {
     scaler: 'standard',
-    forecast: { horizon, season, timeZone: 'UTC' },
+    forecast: { horizon, season, timeZone: 'UTC', ...(transform !== undefined && { transform }) },
     warmUp: inputs > 1 ? 16 : 0,
     origin: 'trained',
     pinned: false,
@@ -61,7 +62,8 @@ describe('forecasts', () => {
         fc.nat(),
         fc.integer({ min: 1, max: 40 }),
         fc.constantFrom(...PLANS),
-        async (seed, size, plan) => {
+        fc.constantFrom(...TRANSFORMS),
+        async (seed, size, plan, transform) => {
           const [horizon, season] = plan;
           const ticks = mixedTicks(seed, 160, 12);
           const random = seeded(seed);
@@ -74,7 +76,7 @@ describe('forecasts', () => {
           const runs = [];
           for (const pipeline of pipelines) {
             const before = await run(pipeline, ticks.slice(0, 80), pipeline === pipelines[0] ? () => 30 : chunk);
-            await pipeline.swap(forecaster(3, horizon, season));
+            await pipeline.swap(forecaster(3, horizon, season, 1, transform));
             runs.push([...before, ...(await run(pipeline, ticks.slice(80), chunk))]);
           }
           const states = await Promise.all(pipelines.map(finalStates));
@@ -94,9 +96,10 @@ describe('forecasts', () => {
         fc.nat(),
         fc.array(fc.nat(60), { maxLength: 4 }),
         fc.constantFrom(...PLANS),
-        async (seed, crashes, [horizon, season]) => {
+        fc.constantFrom(...TRANSFORMS),
+        async (seed, crashes, [horizon, season], transform) => {
           const ticks = mixedTicks(seed, 200);
-          const model = forecaster(7, horizon, season);
+          const model = forecaster(7, horizon, season, 1, transform);
           const calm = await new TestPipeline(spec({ horizon, season: 'auto' })).open();
           await calm.swap(model);
           const expected = await run(calm, ticks, () => 16);
@@ -113,12 +116,14 @@ describe('forecasts', () => {
   });
 
   it('are what the forecaster says of the bare network', async () => {
-    for (const [horizon, season] of PLANS) {
-      const model = forecaster(5, horizon, season);
+    for (const [[horizon, season], transform] of PLANS.flatMap((plan) =>
+      TRANSFORMS.map((one) => [plan, one] as const),
+    )) {
+      const model = forecaster(5, horizon, season, 1, transform);
       const pipeline = await new TestPipeline(spec({ horizon, season })).open();
       await pipeline.swap(model);
       const bare = createNetwork(model.manifest.network, model.weights, { capacity: 1, maxWave: 1 });
-      const plan = new Forecaster({ horizon, season, timeZone: 'UTC', level: 0.9 });
+      const plan = new Forecaster({ horizon, season, timeZone: 'UTC', level: 0.9, transform });
       const state = new Float64Array(plan.size);
       plan.reset(state);
       for (const tick of wave(150)) {
@@ -192,6 +197,37 @@ describe('a model with another season', () => {
     const next = { stream: 'a', ts: 430_000, value: 22 };
     const [a, b] = [await live.feed(next), await cold.feed(next)];
     expect(a[0]).toEqual(b[0]);
+  });
+
+  it('finds it anew for another transform too, also of streams that were stored under the former one', async () => {
+    for (const [from, to] of [
+      ['difference', 'log'],
+      ['log', 'none'],
+      ['none', 'difference'],
+    ] as const) {
+      const roomy = await new TestPipeline(spec({ season: 12 })).open();
+      // Most of six streams are out of memory at any time.
+      const tight = await new TestPipeline(spec({ season: 12 }), { hotStreams: 2, maxBatch: 2 }).open();
+      const [before, after] = [mixedTicks(3, 300, 6), mixedTicks(3, 400, 6).slice(300)];
+      const runs = [];
+      for (const pipeline of [roomy, tight]) {
+        await pipeline.swap(forecaster(5, 1, 12, 1, from));
+        await run(pipeline, before, () => 50);
+        await pipeline.swap(forecaster(6, 1, 12, 1, to));
+        if (pipeline === tight) await pipeline.open();
+        runs.push(await run(pipeline, after, () => 20));
+      }
+      expect(runs[1]).toEqual(runs[0]);
+      expect(await finalStates(tight)).toEqual(await finalStates(roomy));
+      // A state is read for people without its model.
+      const ids = ['s0', 's1', 's2'];
+      const { states } = await tight.states.load(ids, { storedOnly: true });
+      for (const [k, id] of ids.entries()) {
+        const { values: _, ...seen } = viewOfState(id, states[k]!, 1, 0.9);
+        expect(seen).toEqual((({ values: __, ...view }) => view)((await tight.pipeline.view(id))!));
+        expect(seen.forecast).toHaveLength(1);
+      }
+    }
   });
 
   it('keeps what a stream has where the season stays, and warms the network up', async () => {

@@ -14,8 +14,8 @@ export function forecasterFor(
     // Tokens have no mean and no season.
     return spec.fields.token === undefined ? new Forecaster({ ...planOf(spec), level, blend }, tally) : undefined;
   if (manifest.forecast === undefined) return undefined;
-  const { horizon, season, timeZone, calibration, level: calibratedFor } = manifest.forecast;
-  return new Forecaster({ horizon, season, timeZone, calibration, calibratedFor, level, blend }, tally);
+  const { level: calibratedFor, ...plan } = manifest.forecast;
+  return new Forecaster({ ...plan, calibratedFor, level, blend }, tally);
 }
 
 /** As configured; a season that is to be found is found when a model is trained. */

@@ -51,12 +51,14 @@ export function createModelSlot(
   };
 }
 
-/** RiverrunError MODEL_MISMATCH unless both forecast the same steps over the same base. */
+/** RiverrunError MODEL_MISMATCH unless both forecast the same steps over the same base, by the same transform: a stream has one plan. */
 export function mustCompare(champion: ModelManifest, challenger: ModelManifest): void {
-  const plan = ({ forecast }: ModelManifest): string =>
-    forecast === undefined
-      ? 'is served raw'
-      : `forecasts ${forecast.horizon} steps with ${forecast.season === 0 ? 'no season' : `a season of ${forecast.season}`} in ${forecast.timeZone}`;
+  const plan = ({ forecast }: ModelManifest): string => {
+    if (forecast === undefined) return 'is served raw';
+    const { horizon, season, timeZone, transform = 'difference' } = forecast;
+    const by = transform === 'difference' ? '' : `, transform ${transform}`;
+    return `forecasts ${horizon} steps with ${season === 0 ? 'no season' : `a season of ${season}`} in ${timeZone}${by}`;
+  };
   if (plan(champion) === plan(challenger)) return;
   throw new RiverrunError(
     'MODEL_MISMATCH',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ModelArtifact } from '#domain/model';
+import type { ModelArtifact, Transform } from '#domain/model';
 import { DEFAULT_PIPELINE } from '#domain/pipeline-spec';
 import { FEATURES } from '#forecasting/forecast-plan';
 import type { NetworkSpec } from '#rnn/spec';
@@ -9,13 +9,14 @@ import { finalStates, mixedTicks, run, TestPipeline, type TickJson } from '../..
 
 const UNITS = 4;
 const network: NetworkSpec = { ...gruSpec(UNITS), inputSize: FEATURES };
-const forecaster = (seed: number, gain: number, season = 0): ModelArtifact => {
+const forecaster = (seed: number, gain: number, season = 0, transform?: Transform): ModelArtifact => {
   const weights = randomWeights(network, seed);
   // The read-out, so that a network can be made to say nothing, or nonsense.
   for (let k = weightCount(network) - UNITS - 1; k < weights.length; k++) weights[k] *= gain;
   const manifest = { scaler: 'standard', origin: 'trained', pinned: false } as const;
+  const forecast = { horizon: 1, season, timeZone: 'UTC', ...(transform !== undefined && { transform }) };
   return {
-    ...modelOf(network, seed, { ...manifest, forecast: { horizon: 1, season, timeZone: 'UTC' } }),
+    ...modelOf(network, seed, { ...manifest, forecast }),
     weights,
   };
 };
@@ -68,24 +69,27 @@ describe('a challenger', () => {
     }
   });
 
-  it('has from the window the hidden state it would have had all along: it says the same as the same model serving', async () => {
-    const ticks = walk(200, 2);
-    const more = walk(420, 2).slice(400);
-    const [serving, beside] = [await new TestPipeline().open(), await new TestPipeline().open()];
-    // Compared with itself: not one error may differ, or it would win or lose.
-    for (const pipeline of [serving, beside]) {
-      await pipeline.swap(forecaster(7, 1));
-      await run(pipeline, ticks, () => 30);
-    }
-    const twin = {
-      ...forecaster(7, 1),
-      manifest: { ...forecaster(7, 1).manifest, digest: 'f'.repeat(64), version: 8 },
-    };
-    await beside.pipeline.challenge(twin);
-    await run(beside, [...more, ...walk(1000, 2, 5).slice(840)], () => 30);
-    expect(beside.pipeline.trial!.compared).toBeGreaterThan(300);
-    expect(beside.pipeline.trial!.evidence).toBeCloseTo(1, 6);
-  });
+  it.each([undefined, 'log', 'none'] as const)(
+    'has from the window the hidden state it would have had all along: it says the same as the same model serving, transform %s',
+    async (transform) => {
+      const ticks = walk(200, 2);
+      const more = walk(420, 2).slice(400);
+      const [serving, beside] = [await new TestPipeline().open(), await new TestPipeline().open()];
+      // Compared with itself: not one error may differ, or it would win or lose.
+      for (const pipeline of [serving, beside]) {
+        await pipeline.swap(forecaster(7, 1, 0, transform));
+        await run(pipeline, ticks, () => 30);
+      }
+      const twin = {
+        ...forecaster(7, 1, 0, transform),
+        manifest: { ...forecaster(7, 1, 0, transform).manifest, digest: 'f'.repeat(64), version: 8 },
+      };
+      await beside.pipeline.challenge(twin);
+      await run(beside, [...more, ...walk(1000, 2, 5).slice(840)], () => 30);
+      expect(beside.pipeline.trial!.compared).toBeGreaterThan(300);
+      expect(beside.pipeline.trial!.evidence).toBeCloseTo(1, 6);
+    },
+  );
 
   it('goes on where it was after a restart, and begins anew beside another champion', async () => {
     const pipeline = await new TestPipeline().open();
@@ -114,7 +118,7 @@ describe('a challenger', () => {
     await pipeline.pipeline.challenge(SILENT);
     expect(pipeline.pipeline.trial).toBeUndefined();
     await pipeline.swap(WILD);
-    for (const odd of [forecaster(4, 1, 24), modelOf(gruSpec(4), 9)])
+    for (const odd of [forecaster(4, 1, 24), forecaster(4, 1, 0, 'log'), modelOf(gruSpec(4), 9)])
       await expect(pipeline.pipeline.challenge(odd)).rejects.toMatchObject({ code: 'MODEL_MISMATCH' });
     await pipeline.swap(modelOf(gruSpec(4), 9));
     await pipeline.pipeline.challenge(SILENT);

@@ -96,8 +96,7 @@ export class Shadow {
     const { plan } = forecaster;
     const { horizon: H } = this;
     const at = table.planAt(slot);
-    const output = this.model.network.outputs[this.rows++ * H + H - 1];
-    const forecast = plan.base(table.plans, at, H) + output * plan.scaleOf(table.plans, at);
+    const forecast = plan.meant(table.plans, at, H, this.model.network.outputs[this.rows++ * H + H - 1]);
     this.pending[slot * H + ((plan.countOf(table.plans, at) - 1) % H)] = plan.asKept(table.plans, at, forecast);
   }
 

@@ -113,12 +113,16 @@ const oneNaN = (x: number): number => (x === x ? x : NaN);
 const planLength = (wide: number, narrow: number): number => PLAN_HEADER_BYTES + 8 * wide + ((4 * narrow + 7) & -8);
 
 /** The shape of the plan in a stored state; undefined where there is none. */
-export function planIn(bytes: Uint8Array, inputs: number): { horizon: number; season: number } | undefined {
+export function planIn(
+  bytes: Uint8Array,
+  inputs: number,
+): { horizon: number; season: number; size: number } | undefined {
   if (bytes.length < HEADER_BYTES || bytes[3] !== PLAN) return undefined;
   const at = HEADER_BYTES + 8 * (fieldCount(inputs) + bytes[2] * (1 + inputs));
   if (bytes.length < at + PLAN_HEADER_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
-  return { horizon: view.getUint32(at, true), season: view.getUint32(at + 4, true) };
+  const word = (k: number): number => view.getUint32(at + 4 * k, true);
+  return { horizon: word(0), season: word(1), size: word(2) + word(3) };
 }
 
 /** ts of a stored stream's last tick, ms; NaN before the first. */
@@ -169,9 +173,8 @@ export function readState(bytes: Uint8Array, table: StreamTable, slot: number, m
   for (let k = 0, to = slot * tailStride; k < tailValues; k++) tail[to + k] = floats64[at++];
   const planFits =
     kind === PLAN &&
-    forecaster?.hasShape(words[planAt >> 2], words[(planAt >> 2) + 1]) === true &&
-    forecaster.wide === wide &&
-    forecaster.size === wide + narrow;
+    forecaster?.hasShape(words[planAt >> 2], words[(planAt >> 2) + 1], wide + narrow) === true &&
+    forecaster.wide === wide;
   table.planned[slot] = planFits ? 1 : 0;
   if (planFits) {
     const to = table.planAt(slot);

@@ -1,4 +1,5 @@
 /** A stream as people see it: out of its columns, or out of its stored state. */
+import { TRANSFORMS } from '#domain/model';
 import type { StreamScores } from '#forecasting/accounts';
 import { Forecaster } from '#forecasting/forecaster';
 import { planIn, readState } from './state-codec.js';
@@ -82,8 +83,13 @@ export const orNull = (x: number): number | null => (Number.isFinite(x) ? x : nu
 /** RiverrunError STATE_CORRUPT. */
 export function viewOfState(id: string, state: Uint8Array, inputs: number, level: number): StreamView {
   const shape = planIn(state, inputs);
-  // What is looked at depends on neither zone nor level but for the Winkler score.
-  const forecaster = shape === undefined ? undefined : new Forecaster({ ...shape, timeZone: 'UTC', level });
+  // What is looked at depends on neither zone nor level but for the Winkler score; the transform shows in the size.
+  const forecaster =
+    shape === undefined
+      ? undefined
+      : TRANSFORMS.map((transform) => new Forecaster({ ...shape, timeZone: 'UTC', level, transform })).find(
+          ({ size }) => size === shape.size,
+        );
   const table = new StreamTable(1, inputs, forecaster);
   const slot = table.insert(id, 0);
   readState(state, table, slot, undefined);

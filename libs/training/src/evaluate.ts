@@ -20,6 +20,8 @@ export interface Evaluation {
   readonly baselineMae: number;
   /** Errors by step, for streams that have no truths of their own yet. */
   readonly calibration: number[];
+  /** The network's errors one by one, a held-back row each; NaN where there is none. */
+  readonly errors: number[];
 }
 
 /** `rows[s]` belongs to windows[s], whose last `held[s]` rows are scored. */
@@ -41,6 +43,7 @@ export function evaluate(
   const state = new Float64Array(forecaster.size);
   const width = 1 + inputs;
   const size = forecastFeatures(inputs);
+  const errors: number[] = [];
   windows.forEach((window, s) => {
     const n = Math.floor(window.length / width);
     const { features } = rows[s];
@@ -50,7 +53,11 @@ export function evaluate(
     const before = { ...forecaster.tally };
     for (let t = 0; t < n; t++) {
       const scored = t >= n - held[s];
-      if (scored) learnPool(forecaster, state, window[t * width + 1], pooled, pool);
+      if (scored) {
+        const value = window[t * width + 1];
+        learnPool(forecaster, state, value, pooled, pool);
+        errors.push(Math.abs(value - forecaster.saidByNetwork(state, 0)) / forecaster.plan.scaleOf(state));
+      }
       forecaster.absorb(state, 0, window[t * width], window[t * width + 1]);
       // Only what is held back counts.
       if (!scored) Object.assign(forecaster.tally, before);
@@ -71,6 +78,7 @@ export function evaluate(
     persistenceMae: persistence / truths,
     baselineMae: Math.min(persistence, seasonalNaive, statistical) / truths,
     calibration: [...pool],
+    errors,
   };
 }
 

@@ -95,12 +95,18 @@ export function fitForecaster(request: FitRequest): FitResult {
   }
 }
 
+/** Steps of the optimiser in an epoch over so many rows, about. */
+export const stepsOfEpoch = (rows: number): number =>
+  Math.ceil(Math.min(Math.max(rows / strideOf(STEPS.long), MIN_PIECES), MAX_PIECES) / BATCH_SIZE);
+
+const strideOf = (steps: number): number => steps - steps / 4;
+
 /** Every stream cut anew at a random phase, no more than MAX_PIECES in all, in random order. Few rows are cut several times, at other phases: one batch would be a
  *  single step of the optimiser. */
 function epochBatches(streams: readonly TrainingRows[], d: number, cut: Cut, random: Random): Batch[] {
   const { steps } = cut;
   const pieces: Piece[] = [];
-  const stride = steps - steps / 4;
+  const stride = strideOf(steps);
   const once = streams.reduce((sum, { features }) => sum + Math.floor(features.length / d / stride), 0);
   const cuts = once === 0 ? 1 : Math.ceil(MIN_PIECES / once);
   for (const rows of streams) {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import type { Transform } from '#domain/model';
 import { weightCount } from '#rnn/spec';
 import { describeOnEachBackend } from '../../../test/support/backends.js';
 import { gaussian, seededRandom } from './random.js';
@@ -15,9 +16,10 @@ const windowOf = (rows: number, value: (t: number) => number): Float64Array =>
 const sines = Array.from({ length: 6 }, (_, s) =>
   windowOf(512, (t) => 100 * s + (1 + s) * (Math.sin(t * (0.25 + 0.05 * s)) + 0.05 * gaussian(random))),
 );
-const walk = (rows: number): Float64Array => {
+const walk = (rows: number, seed?: number): Float64Array => {
+  const draw = seed === undefined ? random : seededRandom(seed);
   let x = 0;
-  return windowOf(rows, () => (x += gaussian(random)));
+  return windowOf(rows, () => (x += gaussian(draw)));
 };
 const request = (changes: Partial<TrainRequest> = {}): TrainRequest => ({
   windows: sines,
@@ -130,6 +132,103 @@ await describeOnEachBackend('train', (backend) => {
     // Made for another season: begun anew.
     const anew = await train(request({ epochs: 2, champion: { ...champion, season: 7 } }));
     expect(anew.weights).toEqual((await train(request({ epochs: 2 }))).weights);
+  });
+
+  describe('the transform', () => {
+    const proportional = (seed: number): Float64Array => {
+      const draw = seededRandom(seed);
+      let level = 0;
+      return windowOf(1200, (t) => {
+        level += 0.002 + 0.02 * gaussian(draw);
+        return Math.exp(level + Math.sin((2 * Math.PI * t) / 24) + 0.1 * gaussian(draw));
+      });
+    };
+    const momentum = (seed: number): Float64Array => {
+      const draw = seededRandom(seed);
+      let [level, speed] = [0, 0];
+      return windowOf(1200, () => {
+        speed = 0.6 * speed + 0.1 * gaussian(draw);
+        return Math.exp((level += speed));
+      });
+    };
+    const returning = (seed: number): Float64Array => {
+      const draw = seededRandom(seed);
+      let x = 0;
+      return windowOf(1200, () => 50 + (x = 0.3 * x + gaussian(draw)));
+    };
+    const cases: [string, (seed: number) => Float64Array, Transform, season?: number][] = [
+      ['growth and seasons in proportion', proportional, 'log', 24],
+      ['a geometric walk with momentum', momentum, 'log'],
+      ['what comes back to where it was', returning, 'none'],
+      ['a random walk', (seed) => walk(1200, seed), 'difference'],
+    ];
+    it.each(cases)('is the one that does best on %s, and said in the manifest', async (_, make, wanted, season = 0) => {
+      for (const seed of [1, 2]) {
+        const windows = [0, 1, 2].map((k) => make(10 * seed + k));
+        const auto = request({ windows, seed, season, hidden: 16, epochs: 30, transform: 'auto' });
+        const { forecast, record } = await train(auto);
+        expect(forecast.transform ?? 'difference').toBe(wanted);
+        // As if it had been asked for.
+        const asked = await train({ ...auto, transform: wanted });
+        expect(asked.record.validation).toEqual(record.validation);
+        expect(asked.record.transforms).toBeUndefined();
+        if (wanted === 'difference') {
+          expect(forecast).not.toHaveProperty('transform');
+          continue;
+        }
+        expect(record.transforms![wanted]).toBeLessThan(0.97 * record.transforms!.difference!);
+        const plain = await train({ ...auto, transform: 'difference' });
+        expect(record.validation.networkMae).toBeLessThan(0.99 * plain.record.validation.networkMae!);
+      }
+    });
+
+    it('is the logarithm only of what is above 0 everywhere', async () => {
+      for (const [window, tried] of [
+        [windowOf(200, (t) => 2 + Math.sin(t)), ['difference', 'log', 'none']],
+        [windowOf(200, (t) => (t % 9 === 3 ? NaN : 2 + Math.sin(t))), ['difference', 'log', 'none']],
+        [windowOf(200, (t) => (t === 77 ? 0 : 2 + Math.sin(t))), ['difference', 'none']],
+      ] as const) {
+        const { record } = await train(request({ windows: [sines[1], window], epochs: 1, transform: 'auto' }));
+        expect(Object.keys(record.transforms!)).toEqual(tried);
+      }
+    });
+
+    it('stays the champion’s where it is not asked for, and costs nothing then', async () => {
+      const first = await train(request({ windows: [momentum(1)], epochs: 4, transform: 'log' }));
+      const champion = { weights: first.weights, season: 0, transform: 'log' } as const;
+      const again = request({ windows: [momentum(1)], epochs: 2, champion });
+      const progress = vi.fn();
+      const auto = await train({ ...again, transform: 'auto' }, { progress });
+      expect(auto.forecast.transform).toBe('log');
+      expect(auto.record.transforms).toBeUndefined();
+      expect(progress).toHaveBeenCalledTimes(auto.record.epochs);
+      expect(auto.weights).toEqual((await train({ ...again, transform: 'log' })).weights);
+      // Another one: begun anew, and held against the champion by what that one makes of the same rows.
+      const other = await train({ ...again, transform: 'difference' });
+      expect(other.weights).toEqual((await train({ ...again, champion: undefined })).weights);
+      expect(other.forecast).not.toHaveProperty('transform');
+    });
+
+    it('of a champion makes no difference to whether it is better', async () => {
+      const windows = [1, 2, 3].map(proportional);
+      const good = await train(request({ windows, epochs: 60, transform: 'log' }));
+      const champion = { weights: good.weights, season: 0, transform: 'log' } as const;
+      const hasty = request({ windows, epochs: 2, transform: 'difference' });
+      expect(await train({ ...hasty, champion })).toMatchObject({ improved: false });
+      expect(
+        await train({ ...hasty, epochs: 30, champion: { ...champion, weights: good.weights.map(() => 0) } }),
+      ).toMatchObject({ improved: true });
+    });
+
+    it('is tried within the budget, counted in the progress, and the plain one where that runs out', async () => {
+      const progress = vi.fn();
+      const { record } = await train(request({ epochs: 4, transform: 'auto' }), { progress });
+      const tried = 4 * Object.keys(record.transforms!).length;
+      expect(progress.mock.lastCall).toMatchObject([{ epoch: tried + 8, epochs: tried + 8, fraction: 1 }]);
+      const cut = await train(request({ windows: [momentum(1)], transform: 'auto' }), { shouldStop: counter(5) });
+      expect(cut.stopped).toBe('cancelled');
+      expect(cut.forecast).not.toHaveProperty('transform');
+    });
   });
 
   it('bears missing values, constant streams, short ones and a reading of 1e9', async () => {

@@ -1,16 +1,16 @@
 /** One training attempt: a network that corrects the forecasts of some streams' windows, and what it is worth. That is said by the newest rows, of a network that has learnt
  *  from the older ones alone; what is served then learns from all of them: a network that follows a changing stream needs the newest most. */
 import { RiverrunError } from '#domain/errors';
-import type { ForecastSpec } from '#domain/model';
-import { ForecastPlan } from '#forecasting/forecast-plan';
+import type { ForecastSpec, Transform } from '#domain/model';
 import { forecastFeatures } from '#forecasting/other-inputs';
 import { wholeSeason } from '#forecasting/season';
-import { trainingRows, type TrainingRows } from '#forecasting/training-rows';
 import { weightCount, type NetworkSpec } from '#rnn/spec';
 import { pickBackend } from './backend.js';
 import { chooseSeason } from './choose-season.js';
+import { candidatesFor, chooseTransform } from './choose-transform.js';
 import { evaluate } from './evaluate.js';
-import { fitForecaster } from './fit-forecaster.js';
+import { fitForecaster, stepsOfEpoch } from './fit-forecaster.js';
+import { rowsOf } from './held-back.js';
 import { seededRandom, shuffle } from './random.js';
 import { networkSpec } from './recurrent-network.js';
 import {
@@ -23,11 +23,12 @@ import {
 
 /** Streams that teach one network at most. */
 const MAX_STREAMS = 256;
-/** Of each window, the newest rows say what was learnt from the others. */
-const HELD_BACK = 0.1;
-const MAX_HELD_BACK = 512;
+/** And say which transform suits them. */
+const STREAMS_TRIED = 32;
 const EPOCHS = { first: 60, again: 8 };
 const RATE = { first: 0.005, again: 0.003 };
+/** Of each transform: the higher rate tells them apart in few steps. */
+const TRIAL = { steps: 40, rate: 0.015 };
 /** Held-back rows are few: a model that is this much worse there may still be as good. */
 const TOLERANCE = 1.02;
 
@@ -40,15 +41,14 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
   const width = 1 + inputs;
   const windows = chosen(request);
   const season = wholeSeason(request.season === 'auto' ? chooseSeason(windows, width) : request.season, horizon);
-  const spec: ForecastSpec = { horizon, season, timeZone };
-  const plan = new ForecastPlan(spec);
-  const rows = windows.map((window) => trainingRows(plan, window, width));
   const network = networkSpec(cell, forecastFeatures(inputs), hidden, horizon);
-  const champion = request.champion?.season === season ? request.champion.weights : undefined;
-  if (champion !== undefined && champion.length !== weightCount(network)) throw unfit(champion, network);
-  const held = rows.map(({ features }) =>
-    Math.min(MAX_HELD_BACK, Math.floor((HELD_BACK * features.length) / network.inputSize)),
-  );
+  const champion = request.champion?.season === season ? request.champion : undefined;
+  if (champion !== undefined && champion.weights.length !== weightCount(network))
+    throw unfit(champion.weights, network);
+  const { transform: asked = 'difference' } = request;
+  const theirs = champion?.transform ?? 'difference';
+  const start = asked === 'auto' || asked === theirs ? champion?.weights : undefined;
+  const candidates = asked === 'auto' && champion === undefined ? candidatesFor(windows, width) : [];
 
   let stopped: StopReason = 'epochs';
   const shouldStop = (): boolean => {
@@ -56,39 +56,50 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
     else if (seconds() > budgetSeconds) stopped = 'budget';
     return stopped !== 'epochs';
   };
-  const epochs = request.epochs ?? (champion === undefined ? EPOCHS.first : EPOCHS.again);
+  const epochs = request.epochs ?? (start === undefined ? EPOCHS.first : EPOCHS.again);
   const newest = request.epochs ?? EPOCHS.again;
-  const all = epochs + newest;
-  const onEpoch =
-    (before: number) =>
-    (epoch: number, loss: number): void => {
-      const fraction = Math.min(1, Math.max((before + epoch) / all, seconds() / budgetSeconds));
-      hooks.progress?.({ epoch: before + epoch, epochs: all, fraction, loss });
-    };
-  const common = { network, cell, seed, shouldStop };
-  const older = fitForecaster({
-    ...common,
-    streams: rows.map((each, s) => before(each, network, horizon, held[s])),
-    epochs,
-    rate: champion === undefined ? RATE.first : RATE.again,
-    start: champion,
-    onEpoch: onEpoch(0),
+  const trials = windows.slice(0, STREAMS_TRIED);
+  const tried = Math.min(Math.ceil(TRIAL.steps / stepsOfEpoch(rowsIn(trials, width))), epochs);
+  const last = start === undefined ? epochs : newest;
+  const all = candidates.length * tried + epochs + last;
+  let done = 0;
+  const onEpoch = (_: number, loss: number): void => {
+    done += 1;
+    hooks.progress?.({
+      epoch: done,
+      epochs: all,
+      fraction: Math.min(1, Math.max(done / all, seconds() / budgetSeconds)),
+      loss,
+    });
+  };
+  const common = { cell, seed, shouldStop, onEpoch, rate: start === undefined ? RATE.first : RATE.again };
+  const plain = { horizon, season, timeZone, level };
+  const choice =
+    candidates.length > 0
+      ? chooseTransform(candidates, plain, network, trials, inputs, { ...common, epochs: tried, rate: TRIAL.rate })
+      : undefined;
+  const transform = asked !== 'auto' ? asked : (choice?.transform ?? theirs);
+  // Left out where it is what models have always done: the same manifest, the same digest.
+  const by = (one: Transform): ForecastSpec => ({
+    horizon,
+    season,
+    timeZone,
+    ...(one !== 'difference' && { transform: one }),
   });
-  const judge = (weights: Float32Array, of = network): ReturnType<typeof evaluate> =>
-    evaluate({ ...spec, level }, of, weights, windows, rows, held, inputs);
-  const verdict = judge(older.weights);
+  const spec = by(transform);
+  const rows = rowsOf(spec, windows, inputs);
+  const older = fitForecaster({ ...common, network, streams: rows.older, epochs, start });
+  const judge = (weights: Float32Array, of: NetworkSpec, plan: ForecastSpec): ReturnType<typeof evaluate> => {
+    const theirRows = plan.transform === spec.transform ? rows : rowsOf(plan, windows, inputs);
+    return evaluate({ ...plan, level }, of, weights, windows, theirRows.all, theirRows.held, inputs);
+  };
+  const verdict = judge(older.weights, network, spec);
   const standIn = request.standIn?.season === season ? request.standIn : undefined;
-  const former = champion !== undefined ? judge(champion) : standIn && judge(standIn.weights, standIn.network);
+  const other = champion === undefined ? standIn : { ...champion, network };
+  const former = other && judge(other.weights, other.network, by(other.transform ?? 'difference'));
   const latest =
     stopped === 'epochs'
-      ? fitForecaster({
-          ...common,
-          streams: rows,
-          epochs: champion === undefined ? epochs : newest,
-          rate: champion === undefined ? RATE.first : RATE.again,
-          start: champion,
-          onEpoch: onEpoch(epochs),
-        })
+      ? fitForecaster({ ...common, network, streams: rows.all, epochs: last, start })
       : { weights: older.weights, epochs: 0 };
   const { rows: scored, mae, networkMae, persistenceMae, baselineMae, calibration } = verdict;
   return {
@@ -97,11 +108,12 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
     forecast: { ...spec, calibration, level },
     record: {
       streams: windows.length,
-      rows: windows.reduce((sum, window) => sum + window.length / width, 0),
+      rows: rowsIn(windows, width),
       epochs: older.epochs + latest.epochs,
       seed,
       seconds: seconds(),
       validation: { rows: scored, mae, networkMae, persistenceMae, baselineMae },
+      ...(choice !== undefined && { transforms: choice.errors }),
     },
     // Nothing to compare with says nothing against it: it will be judged by what is to come.
     improved: scored === 0 || mae <= TOLERANCE * (former?.mae ?? baselineMae),
@@ -110,23 +122,12 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
   };
 }
 
+const rowsIn = (windows: readonly Float64Array[], width: number): number =>
+  windows.reduce((sum, window) => sum + window.length / width, 0);
+
 function chosen({ windows, seed }: TrainRequest): Float64Array[] {
   const some = windows.filter((window) => window.length > 0);
   return some.length > MAX_STREAMS ? shuffle(some, seededRandom(seed)).slice(0, MAX_STREAMS) : some;
-}
-
-/** Without the newest rows, and without the targets that lie in them. */
-function before(
-  { features, targets }: TrainingRows,
-  { inputSize }: NetworkSpec,
-  horizon: number,
-  held: number,
-): TrainingRows {
-  const rows = features.length / inputSize - held;
-  const known = targets.slice(0, rows * horizon);
-  for (let t = Math.max(0, rows - horizon); t < rows; t++)
-    for (let h = rows - t; h <= horizon; h++) known[t * horizon + h - 1] = NaN;
-  return { features: features.subarray(0, rows * inputSize), targets: known };
 }
 
 const unfit = (champion: Float32Array, network: NetworkSpec): RiverrunError =>

@@ -1,5 +1,5 @@
 /** What a training attempt is given and what it gives back. Plain data: it crosses to the process that trains, and back. */
-import type { ForecastSpec, TrainingRecord } from '#domain/model';
+import type { ForecastSpec, TrainingRecord, Transform } from '#domain/model';
 import type { NetworkSpec } from '#rnn/spec';
 import type { Backend } from './backend.js';
 
@@ -18,6 +18,8 @@ export interface TrainRequest {
   readonly season: number | 'auto';
   /** IANA zone of calendar features. */
   readonly timeZone: string;
+  /** Of what the network is given and asked for. auto: the champion's; without one, the one a network does best with on the held-back rows. Default: difference. */
+  readonly transform?: Transform | 'auto' | undefined;
   /** Share of truths that intervals should hold. */
   readonly level: number;
   readonly cell: Cell;
@@ -28,12 +30,18 @@ export interface TrainRequest {
   readonly budgetSeconds?: number | undefined;
   /** Default: 60 from scratch, 8 from given weights. */
   readonly epochs?: number | undefined;
-  /** Weights of the same network to go on from; the result is held against them. Of no use where another season is found than theirs. */
-  readonly champion?: { readonly weights: Float32Array; readonly season: number } | undefined;
+  /** Weights of the same network; the result is held against them. It goes on from them, unless another transform is asked for. Of no use where another season is found than theirs. */
+  readonly champion?: Trained | undefined;
   /** Without a champion, what serves in its place, of the same inputs and horizon: the result is held against it where both follow the same season. Under another, their errors have
    *  other units; then the baselines are what counts. */
-  readonly standIn?:
-    { readonly network: NetworkSpec; readonly weights: Float32Array; readonly season: number } | undefined;
+  readonly standIn?: (Trained & { readonly network: NetworkSpec }) | undefined;
+}
+
+export interface Trained {
+  readonly weights: Float32Array;
+  readonly season: number;
+  /** Default: difference. */
+  readonly transform?: Transform | undefined;
 }
 
 export interface TrainProgress {

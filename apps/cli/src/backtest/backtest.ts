@@ -3,6 +3,7 @@
 import { MemoryModelRegistry } from '#adapters/memory/memory-model-registry';
 import { MemoryStateStore } from '#adapters/memory/memory-state-store';
 import { MemoryTickLog } from '#adapters/memory/memory-tick-log';
+import type { Transform } from '#domain/model';
 import { OutcomeKind, type OutcomeBatch } from '#domain/outcome';
 import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
 import { SEGMENT_ROWS } from '#domain/ports';
@@ -15,7 +16,7 @@ import { Pipeline } from '#pipeline/pipeline';
 import { chooseSeason } from '#training/choose-season';
 import { draftOf } from '#training/draft';
 import { train } from '#training/train';
-import type { Cell } from '#training/train.types';
+import type { Cell, Trained } from '#training/train.types';
 
 export interface BacktestOptions {
   readonly horizon: number;
@@ -29,6 +30,8 @@ export interface BacktestOptions {
   readonly evaluateFrom: number;
   readonly cell: Cell;
   readonly hidden: number;
+  /** As in TrainRequest. */
+  readonly transform?: Transform | 'auto' | undefined;
   readonly seed: number;
 }
 
@@ -53,6 +56,8 @@ export interface IntervalBlock {
 
 export interface BacktestResult {
   readonly season: number;
+  /** Of the newest model; null before there is one. */
+  readonly transform: Transform | null;
   readonly rows: number;
   /** Rows the pipeline refused: late ones, and the same once more. */
   readonly refused: number;
@@ -92,7 +97,7 @@ export class Backtest {
   private readonly spec: PipelineSpec;
   private pipeline: Pipeline | undefined;
   private plan: ForecastPlan;
-  private champion: { weights: Float32Array; season: number } | undefined;
+  private champion: Trained | undefined;
   private nextTraining: number;
   /** The longest stream, rows on their way included. */
   private longest = 0;
@@ -135,6 +140,7 @@ export class Backtest {
     const { n: scored, covered, width, winkler } = this.widths;
     return {
       season,
+      transform: this.champion === undefined ? null : (this.champion.transform ?? 'difference'),
       rows: this.rows,
       refused: this.refused,
       evaluated: scoresOf(this.sums, MIXED * SCORE_FIELDS).n,
@@ -231,14 +237,14 @@ export class Backtest {
       this.nextTraining = firstTraining(season);
       return;
     }
-    const { horizon, timeZone, cell, hidden, seed } = options;
-    const plan = { horizon, season, timeZone, level: LEVEL };
+    const { horizon, timeZone, cell, hidden, transform, seed } = options;
+    const plan = { horizon, season, timeZone, level: LEVEL, transform };
     const result = await train({ windows, inputs: 1, ...plan, cell, hidden, seed, champion, budgetSeconds: Infinity });
     const { user, system } = process.cpuUsage(before);
     this.trainingSeconds += (user + system) / 1e6;
     this.retrains += 1;
     const { weights, forecast } = result;
-    this.champion = { weights, season: forecast.season };
+    this.champion = { weights, season: forecast.season, transform: forecast.transform };
     if (forecast.season !== this.plan.options.season) this.replan(season, ids, windows);
     const model = await this.registry.publish(draftOf(result, TOPIC, 1, 0), weights);
     await pipeline!.swapModel(await this.registry.load(model));

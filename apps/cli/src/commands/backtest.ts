@@ -5,6 +5,7 @@ import { readCsvTicks } from '#adapters/csv/read-csv-ticks';
 import { isReject } from '#adapters/csv/csv.types';
 import { parseTime } from '#pipeline/parse-time';
 import { RiverrunError } from '#domain/errors';
+import { TRANSFORMS, type Transform } from '#domain/model';
 import type { Cell } from '#training/train.types';
 import { examples, integer, timeZone, type AddCommand } from '../arguments.js';
 import { Backtest, type BacktestResult, type Point } from '../backtest/backtest.js';
@@ -25,6 +26,7 @@ interface Options {
   evaluateFrom: number;
   cell: Cell;
   hidden: number;
+  transform: Transform | 'auto';
   seed: number;
   plot?: string;
   json?: true;
@@ -58,6 +60,14 @@ export const addBacktest: AddCommand = (parent, done) => {
     .option('--evaluate-from <row>', 'the first row of a stream that is scored', integer(0, 1e9), 1_000)
     .addOption(new Option('--cell <cell>', 'of the network').choices(['simple-rnn', 'gru', 'lstm']).default('gru'))
     .option('--hidden <n>', 'units', integer(1, 512), 64)
+    .addOption(
+      new Option(
+        '--transform <transform>',
+        'of what the network is given and asked for; auto: chosen on held-back rows',
+      )
+        .choices(['auto', ...TRANSFORMS])
+        .default('auto'),
+    )
     .option('--seed <n>', 'of everything random', integer(0, 2 ** 31 - 1), 1)
     .option('--plot <file.svg>', 'draw truth, forecast and interval')
     .option('--json', 'print the result as one JSON document')
@@ -106,15 +116,19 @@ async function backtest(file: string, options: Options): Promise<number> {
       `${result.rows} rows were read, and none was scored: lower --evaluate-from (${options.evaluateFrom})`,
     );
   if (options.plot !== undefined) writeFileSync(options.plot, plot(basename(file), points.slice(-PLOTTED)));
-  const { season: found, refused: _, ...rest } = result;
+  const { season: found, transform, refused: _, ...rest } = result;
   if (options.json === true)
-    await printJson({ dataset: basename(file, extname(file)), ...rest, horizon: options.horizon, season: found });
+    await printJson({
+      dataset: basename(file, extname(file)),
+      ...rest,
+      ...{ horizon: options.horizon, season: found, transform },
+    });
   else await print(report(result, options.horizon));
   return rejected === 0 ? EXIT.ok : EXIT.rejected;
 }
 
 function report(
-  { metrics, evaluated, rows, season: found, retrains, cpuSeconds }: BacktestResult,
+  { metrics, evaluated, rows, season: found, transform, retrains, cpuSeconds }: BacktestResult,
   horizon: number,
 ): string {
   const percent = (x: number | undefined): string => (x === undefined || Number.isNaN(x) ? '-' : (100 * x).toFixed(2));
@@ -130,7 +144,7 @@ function report(
   const best = Math.min(...Object.values(baselines).map(({ mae }) => mae));
   const { coverage, meanWidth, winkler } = model;
   return [
-    `${evaluated} of ${rows} rows scored, ${horizon} steps ahead, ${found === 0 ? 'no season' : `season ${found}`}; ${retrains} trainings, ${cpuSeconds.toFixed(1)} CPU-s`,
+    `${evaluated} of ${rows} rows scored, ${horizon} steps ahead, ${found === 0 ? 'no season' : `season ${found}`}${transform === null ? '' : `, transform ${transform}`}; ${retrains} trainings, ${cpuSeconds.toFixed(1)} CPU-s`,
     table([['', 'MAE', 'RMSE', 'WAPE %', 'NRMSE', 'MASE'], ...lines], [1, 2, 3, 4, 5]),
     `skill against the best baseline: ${percent(1 - model.mae / best)} %`,
     `90 % interval: coverage ${percent(coverage)} %, mean width ${meanWidth?.toPrecision(5) ?? '-'}, Winkler score ${winkler?.toPrecision(5) ?? '-'}`,
