@@ -12,7 +12,7 @@ import { forecastFeatures } from '#forecasting/other-inputs';
 import { draftOf } from '#training/draft';
 import { networkSpec } from '#training/recurrent-network';
 import type { trainInProcess } from '#training/train-in-process';
-import type { Cell, TrainProgress, TrainRequest, TrainResult } from '#training/train.types';
+import type { Cell, Loss, TrainProgress, TrainRequest, TrainResult } from '#training/train.types';
 import type { TrainingSource } from './training-source.js';
 
 const TRAINER = new URL('../../trainer/src/main.js', import.meta.url);
@@ -28,6 +28,7 @@ export interface TrainingPlan {
   readonly level: number;
   /** As in TrainRequest. */
   readonly transform?: Transform | 'auto' | undefined;
+  readonly loss?: Loss | undefined;
 }
 
 export interface ChallengerParts {
@@ -60,11 +61,11 @@ export async function trainChallenger(
 ): Promise<Verdict> {
   const served = await source.served();
   const champion = served === undefined ? undefined : await registry.load(served);
-  const { cell, hidden, horizon, season, timeZone, level, transform } = plan;
+  const { cell, hidden, horizon, season, timeZone, level, transform, loss } = plan;
   const request: TrainRequest = {
     windows,
     inputs: source.inputs,
-    ...{ horizon, season, timeZone, level, transform, cell, hidden, seed },
+    ...{ horizon, season, timeZone, level, transform, loss, cell, hidden, seed },
     champion: startFrom(champion, plan, source.inputs),
     standIn: champion === undefined ? standInOf(await source.standIn?.()) : undefined,
   };

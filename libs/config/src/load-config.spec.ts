@@ -197,6 +197,7 @@ pipelines:
     timeZone: Europe/Berlin
     season: 24
     level: 0.8
+    quantiles: [0.9, 0.1]
     model: { cell: lstm, hidden: 32, transform: log }
     retrain: off
   - name: words
@@ -205,6 +206,7 @@ pipelines:
 `);
     expect(config.pipelines[0]).toMatchObject({
       inputs: ['load', 'temp'],
+      quantiles: [0.1, 0.9],
       horizon: 1,
       season: 24,
       retrainInterval: null,
@@ -212,7 +214,7 @@ pipelines:
       model: { cell: 'lstm', hidden: 32, transform: 'log' },
     });
     expect(config.pipelines[1]).toMatchObject({
-      model: { transform: 'auto' },
+      model: { transform: 'auto', loss: 'mae' },
       topics: ['clicks'],
       inputs: ['value'],
       retrainInterval: 300_000,
@@ -265,6 +267,8 @@ pipelines:
       'pipelines: [{name: a, model: {transform: sqrt}}]',
       'riverrun.yaml: pipelines[0].model.transform "sqrt": expected auto, difference, log or none',
     ],
+    ['pipelines: [{name: a, quantiles: [0.5, 0.5]}]', 'pipelines[0].quantiles [0.5,0.5]: expected numbers from 0.001'],
+    ['pipelines: [{name: a, quantiles: [0.1, 1]}]', 'pipelines[0].quantiles [0.1,1]: expected numbers from 0.001'],
     ['pipelines: [{name: a, level: 90}]', 'pipelines[0].level 90: expected a fraction'],
   ])('%s is refused by its place', (text, message) => {
     const line = refusal(() => yaml(text));

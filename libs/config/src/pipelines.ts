@@ -12,8 +12,8 @@ const MOST_SEASON = MOST_WINDOW / 4;
 const name = kinds.matching(/^[A-Za-z0-9._-]{1,64}$/, 'a name of letters, digits, . _ -, at most 64');
 const inputName = kinds.verbatim(/^[^\p{Cc}]{1,128}$/u, 'a name of at most 128 characters');
 
-const oneOrMore = (item: z.ZodType<string>, expected: string): z.ZodType<string[]> =>
-  z.unknown().transform((value, context): string[] => {
+const oneOrMore = <T extends string | number>(item: z.ZodType<T>, expected: string): z.ZodType<T[]> =>
+  z.unknown().transform((value, context): T[] => {
     const parts: unknown[] = [value].flat();
     const read = parts.map((part) => item.safeParse(part));
     const items = read.flatMap((result) => (result.success ? [result.data] : []));
@@ -63,14 +63,18 @@ export const pipelineSchema = z
     season: season.default('auto'),
     window: kinds.integer(16, MOST_WINDOW).optional(),
     level: kinds.fraction(0.5, 0.999).default(0.9),
+    quantiles: oneOrMore(kinds.fraction(0.001, 0.999), 'numbers from 0.001 to 0.999, each once')
+      .transform((levels) => [...levels].sort((a, b) => a - b))
+      .optional(),
     blend: kinds.flag().default(true),
     model: z
       .strictObject({
         cell: kinds.choice('simple-rnn', 'gru', 'lstm').optional(),
         hidden: kinds.integer(1, 512).optional(),
         transform: kinds.choice('auto', 'difference', 'log', 'none').default('auto'),
+        loss: kinds.choice('mae', 'huber').default('mae'),
       })
-      .default({ transform: 'auto' }),
+      .default({ transform: 'auto', loss: 'mae' }),
     retrain: retrain.default('on'),
   })
   .transform((pipeline, context) => {

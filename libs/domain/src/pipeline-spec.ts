@@ -23,6 +23,8 @@ export interface PipelineSpec {
   readonly season: number | 'auto';
   /** Share of truths that prediction intervals hold. */
   readonly level: number;
+  /** Quantiles that are forecast beside them, ascending, each between 0 and 1. Default: none. */
+  readonly quantiles?: readonly number[] | undefined;
   /** Whether a trained network's forecasts are mixed with the baselines by what each has been worth; else they are served as they are. */
   readonly blend: boolean;
 }

@@ -72,15 +72,22 @@ describe('a forecaster', () => {
     const random = uniform(7);
     for (const season of [0, 24]) {
       const values = seasonal(4, 400).map((v) => (random() < 0.1 ? NaN : 1e9 + v));
-      const forecaster = made(8, season);
+      const plan = { horizon: 8, season, timeZone: 'UTC', level: 0.9 };
+      const forecaster = new Forecaster({ ...plan, quantiles: [0.1, 0.9] });
       const { knots } = forecaster.plan;
       const state = new Float64Array(forecaster.size);
       forecaster.reset(state);
-      const out: { prediction: number; half: number }[][] = [];
+      const out: { prediction: number; half: number; quantiles: Float64Array }[][] = [];
       let remembered = 0;
       run(forecaster, state, 0, values, undefined, (t) => {
         for (let k = forecaster.wide; k < forecaster.size; k++) expect(state[k]).toBe(Math.fround(state[k]));
-        out.push(knots.map((h) => ({ prediction: forecaster.plan.mixed[h - 1], half: forecaster.halves[h - 1] })));
+        out.push(
+          knots.map((h) => {
+            const prediction = forecaster.plan.mixed[h - 1];
+            const quantiles = forecaster.offsets.slice(2 * h - 2, 2 * h).map((offset) => prediction + offset);
+            return { prediction, half: forecaster.halves[h - 1], quantiles };
+          }),
+        );
         expect(forecaster.newest(state)).toEqual(knots.map((h, j) => ({ h, ...out[t][j] })));
         knots.forEach((h, j) => {
           if (t + 1 < h) return;

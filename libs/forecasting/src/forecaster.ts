@@ -14,12 +14,23 @@ import {
   learnInterval,
   resetIntervalPool,
   resetIntervals,
+  truthsOf,
   type IntervalPlan,
 } from './intervals.js';
+import {
+  learnQuantiles,
+  quantileOffsets,
+  quantilePlan,
+  quantileSize,
+  resetQuantiles,
+  type QuantilePlan,
+} from './quantiles.js';
 
 export interface ForecasterOptions extends PlanOptions {
   /** Share of truths that intervals should hold. */
   readonly level: number;
+  /** Quantiles to forecast beside the interval, ascending, each between 0 and 1. */
+  readonly quantiles?: readonly number[] | undefined;
   /** The errors of streams known before, as `intervalPoolSize` floats: intervals of a stream without truths of its own. */
   readonly calibration?: readonly number[] | undefined;
   /** The level that its quantiles are for, where that is not `level`. */
@@ -71,16 +82,24 @@ export class Forecaster {
   readonly wide: number;
   /** [H] Half widths of the stream last forecast; NaN until calibrated. */
   readonly halves: Float64Array;
+  /** [H, quantiles] How far each quantile lies above the forecast, ascending; NaN until calibrated. */
+  readonly offsets: Float64Array;
   /** Of the tick last absorbed: what had been forecast for it H steps before, half the width of the interval issued with that, and how many of these it lay off; NaN where
    *  nothing was. */
   expected = NaN;
   issued = NaN;
   anomaly = NaN;
   private readonly intervals: IntervalPlan;
+  private readonly quantiles: QuantilePlan;
   private readonly pool: Float64Array;
   private readonly last: number;
   private readonly block: number;
-  private readonly at: { readonly intervals: number; readonly account: number; readonly drift: number };
+  private readonly at: {
+    readonly intervals: number;
+    readonly account: number;
+    readonly drift: number;
+    readonly quantiles: number;
+  };
 
   /** `tally` goes on counting where another forecaster has stopped. */
   constructor(
@@ -89,8 +108,9 @@ export class Forecaster {
   ) {
     this.plan = new ForecastPlan(options);
     const { knots, horizon } = this.plan;
-    const { season, level, calibration, calibratedFor = level } = options;
+    const { season, level, quantiles = [], calibration, calibratedFor = level } = options;
     this.intervals = intervalPlan({ steps: knots.length, level, phases: Math.min(season, MOST_PHASES) });
+    this.quantiles = quantilePlan(quantiles, this.intervals);
     this.pool = new Float64Array(intervalPoolSize(this.intervals));
     if (calibration?.length === this.pool.length)
       fillIntervalPool(this.intervals, this.pool, calibration, calibratedFor);
@@ -101,9 +121,11 @@ export class Forecaster {
     const intervals = this.plan.size;
     const account = intervals + intervalSize(this.intervals);
     const drift = account + ACCOUNT_SIZE;
-    this.at = { intervals, account, drift };
-    this.size = drift + DRIFT_SIZE;
+    const ratios = drift + DRIFT_SIZE;
+    this.at = { intervals, account, drift, quantiles: ratios };
+    this.size = ratios + quantileSize(this.quantiles);
     this.halves = new Float64Array(horizon);
+    this.offsets = new Float64Array(horizon * quantiles.length);
   }
 
   get horizon(): number {
@@ -111,8 +133,8 @@ export class Forecaster {
   }
 
   /** Whether floats of the one are floats of the other. */
-  hasShape(horizon: number, season: number, size: number): boolean {
-    return this.horizon === horizon && this.options.season === season && this.size === size;
+  hasShape(horizon: number, season: number, wide: number, size: number): boolean {
+    return this.horizon === horizon && this.options.season === season && this.wide === wide && this.size === size;
   }
 
   /** A stream as on its first day. */
@@ -121,6 +143,7 @@ export class Forecaster {
     resetIntervals(this.intervals, state, at + this.at.intervals);
     state.fill(0, at + this.at.account, at + this.at.drift);
     resetDrift(state, at + this.at.drift);
+    resetQuantiles(this.quantiles, state, at + this.at.quantiles);
     this.round(state, at);
   }
 
@@ -137,7 +160,12 @@ export class Forecaster {
       this.score(state, at, value, expected, issued, unit);
       for (let j = 0; j <= last; j++) {
         const error = value - plan.expected(state, at, j);
-        learnInterval(intervals, state, at + this.at.intervals, j, phase, unit, error, plan.issued(state, at, j), pool);
+        const half = plan.issued(state, at, j);
+        if (this.offsets.length > 0) {
+          const truths = truthsOf(state, at + this.at.intervals, j);
+          learnQuantiles(this.quantiles, state, at + this.at.quantiles, j, truths, error, half);
+        }
+        learnInterval(intervals, state, at + this.at.intervals, j, phase, unit, error, half, pool);
       }
       drifted = detectDrift(state, at + this.at.drift, this.block, unit, value - expected);
       if (drifted) this.tally.drifts += 1;
@@ -170,9 +198,23 @@ export class Forecaster {
       for (let i = before + 1; i < h; i++)
         halves[i - 1] = halves[before - 1] + ((half - halves[before - 1]) * (i - before)) / (h - before);
       plan.keepHalf(state, at, j, half);
+      if (this.offsets.length > 0) this.placeQuantiles(state, at, j, before, half);
       before = h;
     }
     this.round(state, at);
+  }
+
+  /** Those of step knots[j], and of the steps between it and the one `before`. */
+  private placeQuantiles(state: Float64Array, at: number, j: number, before: number, half: number): void {
+    const { offsets, quantiles } = this;
+    const n = quantiles.levels.length;
+    const h = this.plan.knots[j];
+    quantileOffsets(quantiles, state, at + this.at.quantiles, j, half, offsets, (h - 1) * n);
+    for (let i = before + 1; i < h; i++)
+      for (let k = 0; k < n; k++) {
+        const [from, to] = [offsets[(before - 1) * n + k], offsets[(h - 1) * n + k]];
+        offsets[(i - 1) * n + k] = from + ((to - from) * (i - before)) / (h - before);
+      }
   }
 
   /** The share of the network in the forecast H steps ahead that was just made, 0 to 1. */
@@ -182,8 +224,13 @@ export class Forecaster {
   }
 
   /** The forecasts made last, at the steps that learn: prediction and half width, NaN where there is none. */
-  newest(state: Float64Array, at = 0): { h: number; prediction: number; half: number }[] {
-    return this.plan.knots.map((h, knot) => ({ h, ...this.plan.newest(state, at, knot) }));
+  newest(state: Float64Array, at = 0): { h: number; prediction: number; half: number; quantiles: Float64Array }[] {
+    return this.plan.knots.map((h, knot) => {
+      const newest = this.plan.newest(state, at, knot);
+      const quantiles = new Float64Array(this.quantiles.levels.length);
+      quantileOffsets(this.quantiles, state, at + this.at.quantiles, knot, newest.half, quantiles, 0);
+      return { h, ...newest, quantiles: quantiles.map((offset) => newest.prediction + offset) };
+    });
   }
 
   scores(state: Float64Array, at = 0): StreamScores {

@@ -114,6 +114,9 @@ export function halfWidth(
   return scale * factorOf(plan, state, at, phase) * state[s + QUANTILE] * correction;
 }
 
+/** Truths that a step of a stream has seen. */
+export const truthsOf = (state: Float64Array, at: number, step: number): number => state[at + FIELDS * step + COUNT];
+
 /** Takes in the truth of a forecast: `error` = truth - forecast, `issued` = the half width that went out with it (NaN if none did), `phase` the target's.
  *  A missing truth (NaN) changes nothing. */
 export function learnInterval(

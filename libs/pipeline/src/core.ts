@@ -65,7 +65,7 @@ const TYPICAL_HIDDEN = 64;
 const sameShape = (one: Forecaster | undefined, other: Forecaster | undefined): boolean =>
   one === undefined || other === undefined
     ? one === other
-    : one.hasShape(other.horizon, other.options.season, other.size);
+    : one.hasShape(other.horizon, other.options.season, other.wide, other.size);
 
 export class PipelineCore {
   table: StreamTable;

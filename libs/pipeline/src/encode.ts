@@ -18,9 +18,11 @@ const STEPS = ascii(',"forecast":[');
 const STEP = ascii('{"h":');
 const WEIGHT = ascii(',"weight":');
 const ANOMALY = ascii(',"anomaly":');
+const QUANTILES = ascii(',"quantiles":{');
 const FIXED_BYTES = 260;
-/** Of a step: its braces and names, and four numbers. */
-const STEP_BYTES = 50 + 4 * MAX_NUMBER_BYTES;
+/** Of a step: its braces and names, and four numbers; and of each quantile. */
+const STEP_BYTES = 70 + 4 * MAX_NUMBER_BYTES;
+const QUANTILE_BYTES = 8 + 2 * MAX_NUMBER_BYTES;
 /** A stream id in JSON: at most 256 characters, each at most six long. */
 const MAX_STREAM_TEXT = 6 * 256 + 2;
 
@@ -39,6 +41,8 @@ export class OutcomeWriter {
   private readonly canaryClosings: Closings | undefined;
   private readonly horizon: Uint8Array;
   private readonly level: Uint8Array;
+  /** `"0.1":` and so on. */
+  private readonly quantiles: readonly Uint8Array[];
 
   constructor(
     model: string | null,
@@ -47,13 +51,15 @@ export class OutcomeWriter {
     /** Where to write; what does not fit goes into a larger one. */
     public bytes: Uint8Array,
     /** Under a forecast plan: its steps and its intervals' level. */
-    private readonly plan: { readonly horizon: number; readonly level: number } | undefined,
+    private readonly plan:
+      { readonly horizon: number; readonly level: number; readonly quantiles: readonly number[] } | undefined,
   ) {
     this.closings = closingsOf(`,"model":${JSON.stringify(model)}`);
     if (canary !== undefined)
       this.canaryClosings = closingsOf(`,"model":${JSON.stringify(canary.model)},"canary":${canary.share}`);
     this.horizon = ascii(`,"horizon":${plan?.horizon ?? 1}`);
     this.level = ascii(`,"level":${plan?.level ?? 0}`);
+    this.quantiles = (plan?.quantiles ?? []).map((q) => ascii(`"${q}":`));
   }
 
   /** prediction NaN: null (a stream that never had a value). targetTs NaN: left out. */
@@ -103,13 +109,14 @@ export class OutcomeWriter {
   ): void {
     const { horizon } = this.plan!;
     const topic = (this.topic?.length ?? 0) * 6;
-    this.reserve(FIXED_BYTES + MAX_STREAM_TEXT + 8 * MAX_NUMBER_BYTES + horizon * STEP_BYTES + topic + 400);
+    const stepBytes = STEP_BYTES + this.quantiles.length * QUANTILE_BYTES;
+    this.reserve(FIXED_BYTES + MAX_STREAM_TEXT + 8 * MAX_NUMBER_BYTES + (horizon + 1) * stepBytes + topic + 400);
     const { bytes } = this;
     const { steps, weight, anomaly, source } = stepped;
     let at = this.head(table, slot, ts, offset);
     at = copy(bytes, at, PREDICTION);
     const last = ((i + 1) * horizon - 1) * STEP_FIELDS;
-    at = writeStep(bytes, at, steps, last);
+    at = this.step(at, stepped, last);
     if (hasInterval(steps, last)) at = copy(bytes, at, this.level);
     at = copy(bytes, at, this.horizon);
     if (targetTs === targetTs) at = writeInteger(bytes, copy(bytes, at, TARGET_TS), targetTs);
@@ -118,7 +125,7 @@ export class OutcomeWriter {
       for (let h = 1, s = i * horizon * STEP_FIELDS; h <= horizon; h++, s += STEP_FIELDS) {
         if (h > 1) bytes[at++] = 44;
         at = writeInteger(bytes, copy(bytes, at, STEP), h);
-        at = writeStep(bytes, copy(bytes, at, PREDICTION), steps, s);
+        at = this.step(copy(bytes, at, PREDICTION), stepped, s);
         bytes[at++] = 125;
       }
       bytes[at++] = 93;
@@ -128,6 +135,26 @@ export class OutcomeWriter {
     if (anomaly[i] === anomaly[i])
       at = writeNumber(bytes, copy(bytes, at, ANOMALY), Math.round(1000 * anomaly[i]) / 1000);
     this.length = copy(bytes, at, (isCanary ? this.canaryClosings! : this.closings)[source[i]]);
+  }
+
+  /** A step's forecast and, where there is one, its interval with its quantiles: room must be there. */
+  private step(at: number, { steps, quantiles }: SteppedBatch, from: number): number {
+    const { bytes } = this;
+    const forecast = steps[from];
+    if (forecast !== forecast) return writeAscii(bytes, at, 'null');
+    at = writeNine(bytes, at, forecast);
+    if (!hasInterval(steps, from)) return at;
+    at = writeNine(bytes, copy(bytes, at, LOWER), forecast - steps[from + 1]);
+    at = writeNine(bytes, copy(bytes, at, UPPER), forecast + steps[from + 1]);
+    const n = this.quantiles.length;
+    if (n === 0) return at;
+    at = copy(bytes, at, QUANTILES);
+    for (let k = 0, q = (from / STEP_FIELDS) * n; k < n; k++) {
+      if (k > 0) bytes[at++] = 44;
+      at = writeNine(bytes, copy(bytes, at, this.quantiles[k]), forecast + quantiles[q + k]);
+    }
+    bytes[at++] = 125;
+    return at;
   }
 
   /** Up to the offset: room must be there. */
@@ -163,16 +190,6 @@ function copy(target: Uint8Array, at: number, source: Uint8Array): number {
 
 const hasInterval = (steps: Float64Array, at: number): boolean =>
   steps[at + 1] === steps[at + 1] && steps[at] === steps[at];
-
-/** A step's forecast and, where there is one, its interval. */
-function writeStep(bytes: Uint8Array, at: number, steps: Float64Array, from: number): number {
-  const forecast = steps[from];
-  if (forecast !== forecast) return writeAscii(bytes, at, 'null');
-  at = writeNine(bytes, at, forecast);
-  if (!hasInterval(steps, from)) return at;
-  at = writeNine(bytes, copy(bytes, at, LOWER), forecast - steps[from + 1]);
-  return writeNine(bytes, copy(bytes, at, UPPER), forecast + steps[from + 1]);
-}
 
 function writeList(bytes: Uint8Array, at: number, values: Float32Array): number {
   for (let i = 0; i < values.length; i++) {

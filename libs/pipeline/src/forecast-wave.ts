@@ -63,7 +63,7 @@ export function forecastWave(
   to: number,
 ): void {
   const { table, shadow } = core;
-  const { horizon: H, halves, plan } = forecaster;
+  const { horizon: H, halves, offsets, plan } = forecaster;
   const { mixed } = plan;
   shadow?.step();
   for (let w = from; w < to; w++) {
@@ -94,6 +94,7 @@ export function forecastWave(
       stepped.steps[s++] = mixed[h]!;
       stepped.steps[s++] = halves[h]!;
     }
+    if (offsets.length > 0) stepped.quantiles.set(offsets, i * offsets.length);
   }
   shadow?.leave();
 }

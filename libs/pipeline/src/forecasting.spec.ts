@@ -35,6 +35,7 @@ interface Step {
   prediction: number;
   lower?: number;
   upper?: number;
+  quantiles?: Record<string, number>;
 }
 interface Forecast extends Step {
   horizon: number;
@@ -65,12 +66,17 @@ describe('forecasts', () => {
         fc.constantFrom(...TRANSFORMS),
         async (seed, size, plan, transform) => {
           const [horizon, season] = plan;
+          const quantiles = seed % 2 === 0 ? undefined : [0.1, 0.5, 0.9];
           const ticks = mixedTicks(seed, 160, 12);
           const random = seeded(seed);
           const pipelines = [
-            await new TestPipeline(spec({ horizon, season }), { maxBatch: 1 }).open(),
-            await new TestPipeline(spec({ horizon, season })).open(),
-            await new TestPipeline(spec({ horizon, season }), { hotStreams: 5, maxBatch: 3, saveAfterMs: 1e9 }).open(),
+            await new TestPipeline(spec({ horizon, season, quantiles }), { maxBatch: 1 }).open(),
+            await new TestPipeline(spec({ horizon, season, quantiles })).open(),
+            await new TestPipeline(spec({ horizon, season, quantiles }), {
+              hotStreams: 5,
+              maxBatch: 3,
+              saveAfterMs: 1e9,
+            }).open(),
           ];
           const chunk = (): number => Math.floor(random() * size);
           const runs = [];
@@ -168,6 +174,30 @@ describe('forecasts', () => {
     expect(['blend', 'baseline']).toContain(forecastIn(json).source);
   });
 
+  it('have quantiles where they are asked for, also as people see a stream, alive or stored', async () => {
+    const asked = spec({ horizon: 3, season: 12, quantiles: [0.05, 0.5, 0.95] });
+    const live = await new TestPipeline(asked, { hotStreams: 2 }).open();
+    const outcomes = await run(live, wave(300), () => 50);
+    const last = forecastIn(outcomes.at(-1)!.json);
+    expect(last.forecast).toHaveLength(3);
+    for (const step of [last, ...last.forecast!]) {
+      expect(Object.keys(step.quantiles!)).toEqual(['0.05', '0.5', '0.95']);
+      const [low, middle, high] = Object.values(step.quantiles!);
+      expect(low).toBeLessThan(middle);
+      expect(middle).toBeLessThan(high);
+    }
+    expect(last.forecast![2].quantiles).toEqual(last.quantiles);
+    const seen = (await live.pipeline.view('a'))!;
+    Object.entries(seen.forecast!.at(-1)!.quantiles!).forEach(([q, x]) => expect(x).toBeCloseTo(last.quantiles![q], 6));
+    await live.pipeline.flush();
+    const { states } = await live.states.load(['a'], { storedOnly: true });
+    expect(viewOfState('a', states[0]!, 1, asked).forecast).toEqual(seen.forecast);
+    // By other quantiles: nothing is taken for what it is not, and none is said before an interval is.
+    expect(viewOfState('a', states[0]!, 1, { level: 0.9 }).forecast).toBeUndefined();
+    const said = outcomes.map(({ json }) => forecastIn(json));
+    expect(said.map(({ quantiles }) => quantiles === undefined)).toEqual(said.map(({ lower }) => lower === undefined));
+  });
+
   it('count over all streams what they were worth', async () => {
     const pipeline = await new TestPipeline(spec({ season: 12 })).open();
     await run(pipeline, wave(500), () => 100);
@@ -223,7 +253,7 @@ describe('a model with another season', () => {
       const ids = ['s0', 's1', 's2'];
       const { states } = await tight.states.load(ids, { storedOnly: true });
       for (const [k, id] of ids.entries()) {
-        const { values: _, ...seen } = viewOfState(id, states[k]!, 1, 0.9);
+        const { values: _, ...seen } = viewOfState(id, states[k]!, 1, { level: 0.9 });
         expect(seen).toEqual((({ values: __, ...view }) => view)((await tight.pipeline.view(id))!));
         expect(seen.forecast).toHaveLength(1);
       }

@@ -9,13 +9,15 @@ export function forecasterFor(
   manifest: ModelManifest | undefined,
   tally?: Tally,
 ): Forecaster | undefined {
-  const { level, blend } = spec;
+  const { level, quantiles, blend } = spec;
   if (manifest === undefined)
     // Tokens have no mean and no season.
-    return spec.fields.token === undefined ? new Forecaster({ ...planOf(spec), level, blend }, tally) : undefined;
+    return spec.fields.token === undefined
+      ? new Forecaster({ ...planOf(spec), level, quantiles, blend }, tally)
+      : undefined;
   if (manifest.forecast === undefined) return undefined;
   const { level: calibratedFor, ...plan } = manifest.forecast;
-  return new Forecaster({ ...plan, calibratedFor, level, blend }, tally);
+  return new Forecaster({ ...plan, calibratedFor, level, quantiles, blend }, tally);
 }
 
 /** As configured; a season that is to be found is found when a model is trained. */

@@ -88,8 +88,11 @@ function encode(
   const { table, model, canary } = core;
   const topic = core.options.nameTopic ? records.topic : undefined;
   const { forecaster } = core;
-  const plan = forecaster === undefined ? undefined : { horizon: forecaster.horizon, level: core.spec.level };
-  const roomEach = plan === undefined ? 192 : 256 + 96 * (plan.horizon - 1);
+  const plan =
+    forecaster === undefined
+      ? undefined
+      : { horizon: forecaster.horizon, level: core.spec.level, quantiles: forecaster.options.quantiles ?? [] };
+  const roomEach = plan === undefined ? 192 : 256 + 96 * (plan.horizon - 1) + 32 * plan.quantiles.length * plan.horizon;
   const writer = new OutcomeWriter(
     model?.label ?? null,
     canary && { model: canary.model.label, share: canary.share },

@@ -116,13 +116,13 @@ const planLength = (wide: number, narrow: number): number => PLAN_HEADER_BYTES +
 export function planIn(
   bytes: Uint8Array,
   inputs: number,
-): { horizon: number; season: number; size: number } | undefined {
+): { horizon: number; season: number; wide: number; size: number } | undefined {
   if (bytes.length < HEADER_BYTES || bytes[3] !== PLAN) return undefined;
   const at = HEADER_BYTES + 8 * (fieldCount(inputs) + bytes[2] * (1 + inputs));
   if (bytes.length < at + PLAN_HEADER_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const word = (k: number): number => view.getUint32(at + 4 * k, true);
-  return { horizon: word(0), season: word(1), size: word(2) + word(3) };
+  return { horizon: word(0), season: word(1), wide: word(2), size: word(2) + word(3) };
 }
 
 /** ts of a stored stream's last tick, ms; NaN before the first. */
@@ -172,9 +172,7 @@ export function readState(bytes: Uint8Array, table: StreamTable, slot: number, m
   for (let f = 0, to = slot * fields; f < fields; f++) meta[to + f] = floats64[at++];
   for (let k = 0, to = slot * tailStride; k < tailValues; k++) tail[to + k] = floats64[at++];
   const planFits =
-    kind === PLAN &&
-    forecaster?.hasShape(words[planAt >> 2], words[(planAt >> 2) + 1], wide + narrow) === true &&
-    forecaster.wide === wide;
+    kind === PLAN && forecaster?.hasShape(words[planAt >> 2], words[(planAt >> 2) + 1], wide, wide + narrow) === true;
   table.planned[slot] = planFits ? 1 : 0;
   if (planFits) {
     const to = table.planAt(slot);

@@ -35,6 +35,7 @@ export function stepWaves(
     outputs: new Float32Array(outputSize > 1 ? count * outputSize : 0),
     steps: new Float64Array(forecaster === undefined ? 0 : count * forecaster.horizon * STEP_FIELDS),
     weight: new Float64Array(forecaster === undefined ? 0 : count),
+    quantiles: new Float64Array(count * (forecaster?.offsets.length ?? 0)),
     anomaly: new Float64Array(forecaster === undefined ? 0 : count),
   };
   const { order, waveEnds } = wavesOf(core, batch);

@@ -18,6 +18,8 @@ export interface SteppedBatch {
   /** Under a forecast plan: [count, H, STEP_FIELDS], and the network's share in the forecast H steps ahead. */
   readonly steps: Float64Array;
   readonly weight: Float64Array;
+  /** [count, H, quantiles] How far each quantile lies above the forecast; NaN where it is not calibrated. */
+  readonly quantiles: Float64Array;
   /** How many half widths the tick lay off what had been forecast for it; NaN where nothing was. */
   readonly anomaly: Float64Array;
 }

@@ -1,5 +1,6 @@
 /** A stream as people see it: out of its columns, or out of its stored state. */
 import { TRANSFORMS } from '#domain/model';
+import type { PipelineSpec } from '#domain/pipeline-spec';
 import type { StreamScores } from '#forecasting/accounts';
 import { Forecaster } from '#forecasting/forecaster';
 import { planIn, readState } from './state-codec.js';
@@ -29,6 +30,8 @@ export interface StepView {
   readonly prediction: number | null;
   readonly lower: number | null;
   readonly upper: number | null;
+  /** Where the pipeline has quantiles. */
+  readonly quantiles?: Readonly<Record<string, number | null>>;
 }
 
 /** null where nothing is known yet. */
@@ -66,12 +69,14 @@ function planView(table: StreamTable, slot: number): Pick<StreamView, 'forecast'
   if (forecaster === undefined || planned[slot] === 0) return undefined;
   const at = table.planAt(slot);
   const scores = forecaster.scores(plans, at);
+  const { quantiles: levels = [] } = forecaster.options;
   return {
-    forecast: forecaster.newest(plans, at).map(({ h, prediction, half }) => ({
+    forecast: forecaster.newest(plans, at).map(({ h, prediction, half, quantiles }) => ({
       h,
       prediction: orNull(prediction),
       lower: orNull(prediction - half),
       upper: orNull(prediction + half),
+      ...(levels.length > 0 && { quantiles: Object.fromEntries(levels.map((q, k) => [q, orNull(quantiles[k])])) }),
     })),
     scores: Object.fromEntries(Object.entries(scores).map(([name, x]) => [name, orNull(x as number)])) as ScoresView,
   };
@@ -81,14 +86,19 @@ function planView(table: StreamTable, slot: number): Pick<StreamView, 'forecast'
 export const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
 
 /** RiverrunError STATE_CORRUPT. */
-export function viewOfState(id: string, state: Uint8Array, inputs: number, level: number): StreamView {
+export function viewOfState(
+  id: string,
+  state: Uint8Array,
+  inputs: number,
+  { level, quantiles }: Pick<PipelineSpec, 'level' | 'quantiles'>,
+): StreamView {
   const shape = planIn(state, inputs);
-  // What is looked at depends on neither zone nor level but for the Winkler score; the transform shows in the size.
+  // What is looked at depends on no zone, and on the level in the Winkler score alone; the transform shows in the size. One of other quantiles shows as not forecast yet.
   const forecaster =
     shape === undefined
       ? undefined
-      : TRANSFORMS.map((transform) => new Forecaster({ ...shape, timeZone: 'UTC', level, transform })).find(
-          ({ size }) => size === shape.size,
+      : TRANSFORMS.map((transform) => new Forecaster({ ...shape, timeZone: 'UTC', level, quantiles, transform })).find(
+          (one) => one.hasShape(shape.horizon, shape.season, shape.wide, shape.size),
         );
   const table = new StreamTable(1, inputs, forecaster);
   const slot = table.insert(id, 0);

@@ -6,7 +6,7 @@ import type { NetworkSpec } from '#rnn/spec';
 import { Learner, type Batch } from './learner.js';
 import { seededRandom, shuffle, type Random } from './random.js';
 import { initialWeights } from './recurrent-network.js';
-import type { Cell } from './train.types.js';
+import type { Cell, Loss } from './train.types.js';
 import { joined, partsOf } from './weight-parts.js';
 
 export interface FitRequest {
@@ -23,6 +23,8 @@ export interface FitRequest {
   readonly burnIn?: number | undefined;
   /** Share of every matrix that a step takes away. Default: 0.001, for streams that are few. */
   readonly weightDecay?: number | undefined;
+  /** Default: mae. */
+  readonly loss?: Loss | undefined;
   /** Weights of the same network to go on from. */
   readonly start?: Float32Array | undefined;
   /** After every batch: whether to stop there. */
@@ -46,8 +48,8 @@ const LONG_FROM = 2 * STEPS.long;
 const MAX_PIECES = 512;
 const MIN_PIECES = 32;
 const BATCH_SIZE = 16;
-/** The loss is the absolute error but for a small round bottom. */
-const HUBER = 0.1;
+/** Where a loss turns from squared to absolute error, in scales: the absolute error has a small round bottom. */
+const TURNS: Readonly<Record<Loss, number>> = { mae: 0.1, huber: 1 };
 const WEIGHT_DECAY = 0.001;
 /** What the rate has fallen to at the end. */
 const LAST_RATE = 0.02;
@@ -59,8 +61,8 @@ export function fitForecaster(request: FitRequest): FitResult {
   const { inputSize } = network;
   const longest = Math.max(0, ...streams.map(({ features }) => features.length / inputSize));
   const steps = longest >= LONG_FROM ? STEPS.long : STEPS.short;
-  const { burnIn = steps / 4, weightDecay = WEIGHT_DECAY } = request;
-  const options = { burnIn, huber: HUBER, weightDecay };
+  const { burnIn = steps / 4, weightDecay = WEIGHT_DECAY, loss: kind = 'mae' } = request;
+  const options = { burnIn, huber: TURNS[kind], weightDecay };
   const first = start === undefined ? initialWeights(network, seed) : partsOf(network, start);
   const learner = new Learner(cell, network, first, rate, options);
   try {

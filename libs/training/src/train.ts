@@ -45,7 +45,7 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
   const champion = request.champion?.season === season ? request.champion : undefined;
   if (champion !== undefined && champion.weights.length !== weightCount(network))
     throw unfit(champion.weights, network);
-  const { transform: asked = 'difference' } = request;
+  const { transform: asked = 'difference', loss } = request;
   const theirs = champion?.transform ?? 'difference';
   const start = asked === 'auto' || asked === theirs ? champion?.weights : undefined;
   const candidates = asked === 'auto' && champion === undefined ? candidatesFor(windows, width) : [];
@@ -72,7 +72,7 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
       loss,
     });
   };
-  const common = { cell, seed, shouldStop, onEpoch, rate: start === undefined ? RATE.first : RATE.again };
+  const common = { cell, seed, loss, shouldStop, onEpoch, rate: start === undefined ? RATE.first : RATE.again };
   const plain = { horizon, season, timeZone, level };
   const choice =
     candidates.length > 0

@@ -5,6 +5,10 @@ import type { Backend } from './backend.js';
 
 export type Cell = 'simple-rnn' | 'gru' | 'lstm';
 
+/** mae: the absolute error, which forecasts are judged by; huber: squared within a scale of the stream, for what has no wild values and where the mean is wanted. */
+export const LOSSES = ['mae', 'huber'] as const;
+export type Loss = (typeof LOSSES)[number];
+
 export const DEFAULT_BUDGET_SECONDS = 30;
 
 export interface TrainRequest {
@@ -20,6 +24,8 @@ export interface TrainRequest {
   readonly timeZone: string;
   /** Of what the network is given and asked for. auto: the champion's; without one, the one a network does best with on the held-back rows. Default: difference. */
   readonly transform?: Transform | 'auto' | undefined;
+  /** What the network learns to make small. Default: mae. */
+  readonly loss?: Loss | undefined;
   /** Share of truths that intervals should hold. */
   readonly level: number;
   readonly cell: Cell;

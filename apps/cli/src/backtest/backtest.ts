@@ -16,7 +16,7 @@ import { Pipeline } from '#pipeline/pipeline';
 import { chooseSeason } from '#training/choose-season';
 import { draftOf } from '#training/draft';
 import { train } from '#training/train';
-import type { Cell, Trained } from '#training/train.types';
+import type { Cell, Loss, Trained } from '#training/train.types';
 
 export interface BacktestOptions {
   readonly horizon: number;
@@ -32,6 +32,7 @@ export interface BacktestOptions {
   readonly hidden: number;
   /** As in TrainRequest. */
   readonly transform?: Transform | 'auto' | undefined;
+  readonly loss?: Loss | undefined;
   readonly seed: number;
 }
 
@@ -237,9 +238,19 @@ export class Backtest {
       this.nextTraining = firstTraining(season);
       return;
     }
-    const { horizon, timeZone, cell, hidden, transform, seed } = options;
+    const { horizon, timeZone, cell, hidden, transform, loss, seed } = options;
     const plan = { horizon, season, timeZone, level: LEVEL, transform };
-    const result = await train({ windows, inputs: 1, ...plan, cell, hidden, seed, champion, budgetSeconds: Infinity });
+    const result = await train({
+      windows,
+      inputs: 1,
+      ...plan,
+      loss,
+      cell,
+      hidden,
+      seed,
+      champion,
+      budgetSeconds: Infinity,
+    });
     const { user, system } = process.cpuUsage(before);
     this.trainingSeconds += (user + system) / 1e6;
     this.retrains += 1;

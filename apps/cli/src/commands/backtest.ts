@@ -6,7 +6,7 @@ import { isReject } from '#adapters/csv/csv.types';
 import { parseTime } from '#pipeline/parse-time';
 import { RiverrunError } from '#domain/errors';
 import { TRANSFORMS, type Transform } from '#domain/model';
-import type { Cell } from '#training/train.types';
+import { LOSSES, type Cell, type Loss } from '#training/train.types';
 import { examples, integer, timeZone, type AddCommand } from '../arguments.js';
 import { Backtest, type BacktestResult, type Point } from '../backtest/backtest.js';
 import { plot } from '../backtest/plot.js';
@@ -27,6 +27,7 @@ interface Options {
   cell: Cell;
   hidden: number;
   transform: Transform | 'auto';
+  loss: Loss;
   seed: number;
   plot?: string;
   json?: true;
@@ -68,6 +69,7 @@ export const addBacktest: AddCommand = (parent, done) => {
         .choices(['auto', ...TRANSFORMS])
         .default('auto'),
     )
+    .addOption(new Option('--loss <loss>', 'that the network learns to make small').choices(LOSSES).default('mae'))
     .option('--seed <n>', 'of everything random', integer(0, 2 ** 31 - 1), 1)
     .option('--plot <file.svg>', 'draw truth, forecast and interval')
     .option('--json', 'print the result as one JSON document')

@@ -40,7 +40,7 @@ export async function showStored(partitions: readonly StatePartition[], stream: 
 }
 
 function viewJson({ pipeline, topic, partition }: StatePartition, id: string, state: Uint8Array): StreamJson {
-  const { values, ...view } = viewOfState(id, state, pipeline.inputs.length, pipeline.level);
+  const { values, ...view } = viewOfState(id, state, pipeline.inputs.length, pipeline);
   const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
   return {
     ...view,
