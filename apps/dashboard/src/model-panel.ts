@@ -38,7 +38,8 @@ export class ModelPanel {
     setHidden(this.trial, trial === null || trial === undefined);
     if (trial) setText(this.trial, trialText(trial));
     setHidden(this.canary, canary === null || canary === undefined);
-    if (canary) setText(this.canary, `${canary.label} serves ${number(100 * canary.share)} % of the streams`);
+    if (canary)
+      setText(this.canary, `${canary.label} serves ${Number((100 * canary.share).toPrecision(4))} % of the streams`);
     this.takeValidation(model?.validation ?? null, model !== null);
     this.takeTraining(training, now);
     setText(this.problemText, problem ?? '');

@@ -123,8 +123,14 @@ it('puts a later model beside the champion, and gives it time before the next', 
   expect(harness.outcomes).toEqual(['activated', 'challenging']);
   const challenger = async (): Promise<string> => modelLabel((await harness.registry.aliases('default')).challenger!);
   expect([await harness.champion(), await challenger()]).toEqual(['default@1', 'default@2']);
-  await vi.advanceTimersByTimeAsync(180_000);
+  await vi.advanceTimersByTimeAsync(120_000);
   expect(harness.status).toBe('idle: default@2 runs beside the champion until it is known which is better');
+  // A canary ends a trial, and the next challenger waits for its end.
+  const [first, second] = [1, 2].map((version) => ({ name: 'default', version }));
+  await harness.registry.setCanary('default', { model: second, share: 0.1 }, first);
+  await harness.registry.challenge('default', second, first);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(harness.status).toBe('idle: default@2 waits until the canary is over');
   expect(harness.seeds).toEqual([1, 2]);
   await vi.advanceTimersByTimeAsync(40_000);
   expect(harness.seeds).toEqual([1, 2, 3]);

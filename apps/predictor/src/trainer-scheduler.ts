@@ -148,7 +148,7 @@ export class TrainerScheduler {
     }
     const trial = woken === 'asked' ? undefined : await this.onTrial(entry);
     if (trial !== undefined) {
-      this.tell(entry, 'idle', `${trial} runs beside the champion until it is known which is better`);
+      this.tell(entry, 'idle', trial);
       return pace(plan, entry.attempts);
     }
     const turn = await this.parts.turns.take(source.pipeline);
@@ -198,13 +198,14 @@ export class TrainerScheduler {
   /** A challenger that has not run for long: another one now would never let any of them come to a decision. A former champion may be replaced at any time. */
   private async onTrial({ source, plan, attempts }: Entry): Promise<string | undefined> {
     const { registry, clock } = this.parts;
-    const { challenger, previous } = await registry.aliases(source.pipeline);
+    const { challenger, previous, canary } = await registry.aliases(source.pipeline);
     if (challenger === undefined || (previous !== undefined && modelLabel(previous) === modelLabel(challenger)))
       return undefined;
     const { createdAt } = (await registry.load(challenger)).manifest;
-    return clock.now() - Date.parse(createdAt) < TRIAL_INTERVALS * pace(plan, attempts)
-      ? modelLabel(challenger)
-      : undefined;
+    if (clock.now() - Date.parse(createdAt) >= TRIAL_INTERVALS * pace(plan, attempts)) return undefined;
+    return canary === undefined
+      ? `${modelLabel(challenger)} runs beside the champion until it is known which is better`
+      : `${modelLabel(challenger)} waits until the canary is over`;
   }
 
   private trained(entry: Entry, { published, serves, record, stopped }: Verdict, started: number): void {
