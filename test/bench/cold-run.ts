@@ -10,7 +10,6 @@ export const PHASES = [
   { from: 11, to: 100 },
   { from: 101, to: 500 },
 ] as const;
-const LEVEL = 0.9;
 
 /** Mean absolute errors of a phase's forecasts, in the stream's own units. */
 export interface Phase {
@@ -29,10 +28,10 @@ export interface Run {
   readonly firstInterval: number | undefined;
 }
 
-/** `rows`: [n, 2], ts and value; NaN = missing. */
-export function runCold(rows: Float64Array, model: ModelArtifact | undefined): Run {
-  const spec = model?.manifest.forecast ?? { horizon: 1, season: 0, timeZone: 'UTC' };
-  const forecaster = new Forecaster({ ...spec, level: LEVEL });
+/** `rows`: [n, 2], ts and value; NaN = missing. `level`: of its intervals. */
+export function runCold(rows: Float64Array, model: ModelArtifact | undefined, level = 0.9): Run {
+  const forecast = model?.manifest.forecast ?? { horizon: 1, season: 0, timeZone: 'UTC' };
+  const forecaster = new Forecaster({ ...forecast, calibratedFor: model?.manifest.forecast?.level, level });
   const { plan } = forecaster;
   const network =
     model === undefined ? undefined : createNetwork(model.manifest.network, model.weights, { capacity: 1, maxWave: 1 });

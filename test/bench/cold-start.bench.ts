@@ -1,6 +1,6 @@
-/** npm run bench:cold-start [-- SERIES (60)]: what new streams are told, with the model that ships and without a model. Series of families that it has not been trained on (`SERIES` of each, 500 ticks),
+/** npm run bench:cold-start [-- SERIES (60) LEVEL (0.9)]: what new streams are told, with the model that ships and without a model. Series of families that it has not been trained on (`SERIES` of each, 500 ticks),
  *  and the recorded series of the demo, cut into streams of 502 rows. For forecasts made at ticks 1-10, 11-100 and 101-500: `error`, the mean absolute error of what is served over that of
- *  the best baseline there (persistence, or it with one autoregressive term; each series in units of its mean change), and the 90 % intervals' coverage; `firstInterval`, the
+ *  the best baseline there (persistence, or it with one autoregressive term; each series in units of its mean change), and the intervals' coverage; `firstInterval`, the
  *  median first tick with one. Prints one JSON document. */
 import { recordedSeries } from '#adapters/csv/recorded-series';
 import { loadDefaultModel } from '#default-model/default-model';
@@ -13,6 +13,7 @@ const ROWS = 502;
 /** A piece of a recorded series says something of the first phases, at least, and of the last one too. */
 const LEAST_ROWS = 120;
 const count = Number(process.argv[2] ?? 60);
+const level = Number(process.argv[3] ?? 0.9);
 
 interface Figures {
   readonly error: number[];
@@ -27,7 +28,7 @@ function figures(streams: readonly Float64Array[], model: ModelArtifact | undefi
       1,
     ),
   );
-  const runs = streams.map((rows) => runCold(rows, model));
+  const runs = streams.map((rows) => runCold(rows, model, level));
   const sum = (p: number, field: 'served' | 'persistence' | 'statistical'): number =>
     runs.reduce((total, { phases }, k) => total + phases[p][field] / units[k], 0);
   const total = (p: number, field: 'held' | 'intervals'): number =>

@@ -17,7 +17,7 @@ describe('the model that ships', () => {
     expect(digestOf(manifest, weights)).toBe(manifest.digest);
     expect(isDefaultModel(manifest)).toBe(true);
     expect(weights.byteLength).toBeLessThan(8192);
-    expect(manifest.forecast).toMatchObject({ horizon: 1, season: 0, timeZone: 'UTC' });
+    expect(manifest.forecast).toMatchObject({ horizon: 1, season: 0, timeZone: 'UTC', level: 0.9 });
     expect(manifest.forecast!.calibration![0]).toBeGreaterThan(1000);
   });
 
@@ -40,13 +40,12 @@ describe('the model that ships', () => {
 
   it('serves pipelines of one input and one step without a season, and no others', () => {
     expect(suitsDefaultModel(DEFAULT_PIPELINE)).toBe(true);
-    expect(suitsDefaultModel({ ...DEFAULT_PIPELINE, season: 0, timeZone: 'Europe/Berlin' })).toBe(true);
+    expect(suitsDefaultModel({ ...DEFAULT_PIPELINE, season: 0, timeZone: 'Europe/Berlin', level: 0.8 })).toBe(true);
     const others = [
       { horizon: 2 },
       { season: 24 },
       { inputs: ['temp', 'load'] },
       { fields: { token: '/page' } },
-      { level: 0.8 },
       { blend: false },
     ];
     for (const other of others) expect(suitsDefaultModel({ ...DEFAULT_PIPELINE, ...other })).toBe(false);

@@ -6,7 +6,7 @@ import type { PipelineSpec } from '#domain/pipeline-spec';
 
 /** Another one, once this one has been released, needs another version: stored states name the model they were made with. */
 export const DEFAULT_MODEL: ModelReference = { name: 'default-prior', version: 1 };
-/** What it forecasts, and the share of truths that its calibration is for. */
+/** What it forecasts, and the share of truths that its calibration is for: its manifest says so. */
 export const DEFAULT_FORECAST = { horizon: 1, season: 0, timeZone: 'UTC' };
 export const DEFAULT_LEVEL = 0.9;
 
@@ -21,11 +21,10 @@ export const loadDefaultModel = (): Promise<ModelArtifact> =>
 
 export const isDefaultModel = ({ name }: ModelReference): boolean => name === DEFAULT_MODEL.name;
 
-/** Whether it serves such a pipeline: one step of one input, no season known, mixed with the baselines. Time zones make no difference to it. */
-export const suitsDefaultModel = ({ horizon, season, inputs, fields, level, blend }: PipelineSpec): boolean =>
+/** Whether it serves such a pipeline: one step of one input, no season known, mixed with the baselines. Time zones make no difference to it, and its quantile is carried over to other levels. */
+export const suitsDefaultModel = ({ horizon, season, inputs, fields, blend }: PipelineSpec): boolean =>
   horizon === DEFAULT_FORECAST.horizon &&
   (season === 'auto' || season === DEFAULT_FORECAST.season) &&
   inputs.length === 1 &&
   fields.token === undefined &&
-  level === DEFAULT_LEVEL &&
   blend;

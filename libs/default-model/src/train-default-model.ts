@@ -56,7 +56,11 @@ export async function trainDefaultModel(recipe: Recipe = RECIPE): Promise<ModelA
   // Nothing was ever seen in these places: what initial weights would make of a date is noise.
   weights.fill(0, CALENDAR * gates, FEATURES * gates);
   const judged = syntheticSeries(seed + 2, recipe.judged, ROWS.judged);
-  const { calibration, ...validation } = evaluate(
+  const {
+    calibration,
+    errors: _,
+    ...validation
+  } = evaluate(
     { ...DEFAULT_FORECAST, level: DEFAULT_LEVEL },
     network,
     weights,
@@ -73,7 +77,7 @@ export async function trainDefaultModel(recipe: Recipe = RECIPE): Promise<ModelA
     seconds: 0,
     validation,
   };
-  const forecast = { ...DEFAULT_FORECAST, calibration };
+  const forecast = { ...DEFAULT_FORECAST, calibration, level: DEFAULT_LEVEL };
   const result = { network, weights, forecast, record, improved: true, stopped: 'epochs', backend } as const;
   const draft = draftOf(result, DEFAULT_MODEL.name, 1, MADE);
   const content = { ...draft, format: 1 as const, version: DEFAULT_MODEL.version };
