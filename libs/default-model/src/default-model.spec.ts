@@ -31,6 +31,12 @@ describe('the model that ships', () => {
     });
   });
 
+  it.runIf(process.env.CI === 'true')('is what the recipe makes, to the bit', { timeout: 120_000 }, async () => {
+    const [shipped, made] = [await loadDefaultModel(), await trainDefaultModel()];
+    expect(made.weights).toEqual(shipped.weights);
+    expect(made.manifest).toEqual(shipped.manifest);
+  });
+
   it('knows no calendar', async () => {
     const { manifest, weights } = await loadDefaultModel();
     const [{ kernel }] = splitWeights(manifest.network, weights);
