@@ -76,6 +76,10 @@ describe(`random input, SEED=${seed}`, () => {
     );
   });
 
+  it('a file with a line end in its name', () => {
+    holds({ RIVERRUN_CONFIG: 'a\n\u001b.yaml' }, '- a');
+  });
+
   it('files', () => {
     fc.assert(
       fc.property(document, (file) => holds({ RIVERRUN_CONFIG: 'f.yaml' }, file)),

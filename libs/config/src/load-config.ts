@@ -45,7 +45,7 @@ export function loadConfig(
 function readDocument(env: Environment, readFile: ReadFile): { file: string; document: Record<string, unknown> } {
   const path = env[CONFIG_FILE]?.trim();
   if (!path) return { file: '', document: {} };
-  const file = basename(path);
+  const file = shown(basename(path)).slice(1, -1);
   return { file, document: parseConfigFile(file, slurp(path, CONFIG_FILE, readFile)) };
 }
 
