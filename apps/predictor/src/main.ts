@@ -66,6 +66,7 @@ async function main(): Promise<void> {
       cell: model.cell ?? 'gru',
       hidden: model.hidden ?? 16,
       transform: model.transform,
+      gaps: model.gaps,
       loss: model.loss,
       horizon,
       season,

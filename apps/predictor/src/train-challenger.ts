@@ -12,7 +12,7 @@ import { forecastFeatures } from '#forecasting/other-inputs';
 import { draftOf } from '#training/draft';
 import { networkSpec } from '#training/recurrent-network';
 import type { trainInProcess } from '#training/train-in-process';
-import type { Cell, Loss, TrainProgress, TrainRequest, TrainResult } from '#training/train.types';
+import type { Cell, Loss, Trained, TrainProgress, TrainRequest, TrainResult } from '#training/train.types';
 import type { TrainingSource } from './training-source.js';
 
 const TRAINER = new URL('../../trainer/src/main.js', import.meta.url);
@@ -28,6 +28,8 @@ export interface TrainingPlan {
   readonly level: number;
   /** As in TrainRequest. */
   readonly transform?: Transform | 'auto' | undefined;
+  /** As in TrainRequest. */
+  readonly gaps?: boolean | 'auto' | undefined;
   readonly loss?: Loss | undefined;
 }
 
@@ -61,11 +63,11 @@ export async function trainChallenger(
 ): Promise<Verdict> {
   const served = await source.served();
   const champion = served === undefined ? undefined : await registry.load(served);
-  const { cell, hidden, horizon, season, timeZone, level, transform, loss } = plan;
+  const { cell, hidden, horizon, season, timeZone, level, transform, gaps, loss } = plan;
   const request: TrainRequest = {
     windows,
     inputs: source.inputs,
-    ...{ horizon, season, timeZone, level, transform, loss, cell, hidden, seed },
+    ...{ horizon, season, timeZone, level, transform, gaps, loss, cell, hidden, seed },
     champion: startFrom(champion, plan, source.inputs),
     standIn: champion === undefined ? standInOf(await source.standIn?.()) : undefined,
   };
@@ -89,7 +91,8 @@ const canCompare = ({ forecast }: ModelManifest, plan: ForecastSpec): boolean =>
   forecast?.horizon === plan.horizon &&
   forecast.season === plan.season &&
   forecast.timeZone === plan.timeZone &&
-  (forecast.transform ?? 'difference') === (plan.transform ?? 'difference');
+  (forecast.transform ?? 'difference') === (plan.transform ?? 'difference') &&
+  (forecast.gaps ?? false) === (plan.gaps ?? false);
 
 /** Models are called as their pipeline, as far as their names allow: they are folder names, and small. */
 export const modelNameOf = (pipeline: string): string => pipeline.toLowerCase().replace(/^[^a-z0-9]+/, '') || 'model';
@@ -97,14 +100,21 @@ export const modelNameOf = (pipeline: string): string => pipeline.toLowerCase().
 function standInOf(artifact: ModelArtifact | undefined): TrainRequest['standIn'] {
   if (artifact?.manifest.forecast === undefined) return undefined;
   const { network, forecast } = artifact.manifest;
-  return { network, weights: artifact.weights, season: forecast.season, transform: forecast.transform };
+  return { network, ...trainedOf(artifact, forecast) };
 }
+
+const trainedOf = ({ weights }: ModelArtifact, { season, transform, gaps }: ForecastSpec): Trained => ({
+  weights,
+  season,
+  transform,
+  gaps,
+});
 
 /** The champion's weights, if it is of the shape that is to be trained. */
 function startFrom(champion: ModelArtifact | undefined, plan: TrainingPlan, inputs: number): TrainRequest['champion'] {
   const { forecast, network } = champion?.manifest ?? {};
   if (champion === undefined || forecast?.horizon !== plan.horizon || network === undefined) return undefined;
-  const wanted = networkSpec(plan.cell, forecastFeatures(inputs), plan.hidden, plan.horizon);
+  const wanted = networkSpec(plan.cell, forecastFeatures(inputs, forecast.gaps), plan.hidden, plan.horizon);
   const same = JSON.stringify(network) === JSON.stringify(wanted);
-  return same ? { weights: champion.weights, season: forecast.season, transform: forecast.transform } : undefined;
+  return same ? trainedOf(champion, forecast) : undefined;
 }

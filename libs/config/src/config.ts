@@ -148,6 +148,6 @@ const defaultPipeline = (): ParsedPipeline => ({
   window: 512,
   level: 0.9,
   blend: true,
-  model: { transform: 'auto', loss: 'mae' },
+  model: { transform: 'auto', gaps: 'auto', loss: 'mae' },
   retrain: 'on',
 });

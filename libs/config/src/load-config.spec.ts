@@ -198,7 +198,7 @@ pipelines:
     season: 24
     level: 0.8
     quantiles: [0.9, 0.1]
-    model: { cell: lstm, hidden: 32, transform: log }
+    model: { cell: lstm, hidden: 32, transform: log, gaps: on }
     retrain: off
   - name: words
     topics: clicks
@@ -211,10 +211,10 @@ pipelines:
       season: 24,
       retrainInterval: null,
       window: 512,
-      model: { cell: 'lstm', hidden: 32, transform: 'log' },
+      model: { cell: 'lstm', hidden: 32, transform: 'log', gaps: true },
     });
     expect(config.pipelines[1]).toMatchObject({
-      model: { transform: 'auto', loss: 'mae' },
+      model: { transform: 'auto', gaps: 'auto', loss: 'mae' },
       topics: ['clicks'],
       inputs: ['value'],
       retrainInterval: 300_000,

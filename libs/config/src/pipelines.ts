@@ -51,6 +51,14 @@ const retrain = z.unknown().transform((value, context): number | null | 'on' => 
   return z.NEVER;
 });
 
+const autoOrFlag = z.unknown().transform((value, context): boolean | 'auto' => {
+  if (value === 'auto') return value;
+  const flag = kinds.flag().safeParse(value);
+  if (flag.success) return flag.data;
+  context.addIssue({ code: 'custom', message: 'expected auto, on or off' });
+  return z.NEVER;
+});
+
 export const pipelineSchema = z
   .strictObject({
     name,
@@ -72,9 +80,10 @@ export const pipelineSchema = z
         cell: kinds.choice('simple-rnn', 'gru', 'lstm').optional(),
         hidden: kinds.integer(1, 512).optional(),
         transform: kinds.choice('auto', 'difference', 'log', 'none').default('auto'),
+        gaps: autoOrFlag.default('auto'),
         loss: kinds.choice('mae', 'huber').default('mae'),
       })
-      .default({ transform: 'auto', loss: 'mae' }),
+      .default({ transform: 'auto', gaps: 'auto', loss: 'mae' }),
     retrain: retrain.default('on'),
   })
   .transform((pipeline, context) => {

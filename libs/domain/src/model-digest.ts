@@ -60,7 +60,7 @@ function validateForecast(forecast: unknown): void {
   if (forecast === undefined) return;
   requireThat(typeof forecast === 'object' && forecast !== null, 'forecast must be an object');
   const given: Partial<Record<keyof ForecastSpec, unknown>> = forecast;
-  const { horizon, season, timeZone, transform, calibration, level } = given;
+  const { horizon, season, timeZone, transform, gaps, calibration, level } = given;
   requireThat(isCount(horizon, 1), 'forecast.horizon must be an integer from 1');
   requireThat(
     isCount(season, 0) && (season === 0 || (season as number) >= (horizon as number)),
@@ -74,6 +74,7 @@ function validateForecast(forecast: unknown): void {
     transform === undefined || TRANSFORMS.some((one) => one === transform),
     `forecast.transform must be one of ${TRANSFORMS.join(', ')}`,
   );
+  requireThat(gaps === undefined || typeof gaps === 'boolean', 'forecast.gaps must be true or false');
   requireThat(
     calibration === undefined || (Array.isArray(calibration) && calibration.every(Number.isFinite)),
     'forecast.calibration must be a list of numbers',

@@ -49,6 +49,8 @@ export interface ForecastSpec {
   readonly timeZone: string;
   /** Default: difference. */
   readonly transform?: Transform | undefined;
+  /** Whether the network is given how long ago the tick before was. Default: no. */
+  readonly gaps?: boolean | undefined;
   /** How large the errors of the streams it was trained on were: intervals of streams that have no truths of their own yet. */
   readonly calibration?: readonly number[];
   /** The share of truths that its quantiles hold; absent: that of the pipeline that serves. */

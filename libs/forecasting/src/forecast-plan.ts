@@ -15,6 +15,7 @@ import {
   seasonalMedian,
   seasonalNaive,
 } from './history.js';
+import { followGap, GAP_FIELDS, gapFeature } from './gaps.js';
 import { knotsOf } from './knots.js';
 import { mixtureSize, mixtureWeights, updateMixture } from './mixture.js';
 import {
@@ -41,6 +42,8 @@ export interface PlanOptions {
   readonly blend?: boolean;
   /** Of what the network is given and asked for. Default: difference. */
   readonly transform?: Transform | undefined;
+  /** Whether the network is given how long ago the tick before was. Default: no. */
+  readonly gaps?: boolean | undefined;
 }
 
 /** What a forecast is made of, in the order of forecasts and weights. */
@@ -50,7 +53,7 @@ const K = PREDICTORS.length;
 /** Before truths say otherwise: the statistical baseline, and what is left of it where it is silent. */
 const PRIOR = [0.1, 0.1, 0.1, 1, 1] as const;
 
-/** Residual now, its change, how far the base will move over the horizon, and the calendar. */
+/** Residual now, its change, how far the base will move over the horizon, and the calendar; the gap, where it is asked for, comes behind them. */
 export const FEATURES = 6 + CALENDAR_FEATURES;
 
 /** The base moves much more than the residuals do. */
@@ -83,6 +86,8 @@ export class ForecastPlan {
   readonly forecasts: Float64Array;
   readonly weights: Float64Array;
   readonly mixed: Float64Array;
+  /** Numbers that `writeFeatures` writes: FEATURES, and the gap. */
+  readonly features: number;
   private readonly season: number;
   private readonly blend: boolean;
   private readonly transform: Transform;
@@ -102,10 +107,11 @@ export class ForecastPlan {
     readonly mixture: number;
     readonly history: number;
     readonly transform: number;
+    readonly gaps: number;
   };
 
   constructor(readonly options: PlanOptions) {
-    const { horizon, season, timeZone, blend = true, transform = 'difference' } = options;
+    const { horizon, season, timeZone, blend = true, transform = 'difference', gaps = false } = options;
     if (!(Number.isInteger(horizon) && horizon >= 1)) throw new RangeError(`horizon ${horizon} is not 1 or more steps`);
     if (!(season === 0 || (Number.isInteger(season) && season >= horizon)))
       throw new RangeError(`a season of ${season} ticks is shorter than the horizon of ${horizon}`);
@@ -113,6 +119,7 @@ export class ForecastPlan {
     this.season = season;
     this.blend = blend;
     this.transform = transform;
+    this.features = FEATURES + Number(gaps);
     this.offsetAt = zoneOffset(timeZone);
     this.knots = knotsOf(horizon);
     this.historySize = Math.max(historySize(season), horizon + 1);
@@ -121,10 +128,12 @@ export class ForecastPlan {
     const take = (length: number): number => (end += length) - length;
     const history = take(HISTORY_FIELDS + this.historySize);
     const transformed = take(TRANSFORM_FIELDS[transform]);
+    const gapAt = take(gaps ? GAP_FIELDS : 0);
     this.wide = end;
     this.at = {
       history,
       transform: transformed,
+      gaps: gapAt,
       residuals: take(horizon),
       products: take(n),
       squares: take(n),
@@ -176,6 +185,8 @@ export class ForecastPlan {
     state[at + Field.change] = residual - state[at + Field.residual];
     state[at + Field.residual] = residual;
     state[at + Field.base] = base === base ? base : value;
+    if (this.features > FEATURES)
+      followGap(state, at + this.at.gaps, ts - state[at + Field.ts], state[at + Field.count]);
     state[at + Field.ts] = ts;
     if (known) state[at + Field.last] = value;
     state[at + this.at.residuals + (state[at + Field.count] % this.horizon)] = residual;
@@ -190,7 +201,7 @@ export class ForecastPlan {
     else if (this.transform === 'none') followLevel(state, own, value);
   }
 
-  /** Writes FEATURES numbers to target[to ..]: what the network is given after `absorb`. */
+  /** Writes `features` numbers to target[to ..]: what the network is given after `absorb`. */
   writeFeatures(state: Float64Array, at: number, target: Float32Array, to: number): void {
     const scale = this.scaleOf(state, at);
     const own = at + this.at.transform;
@@ -228,6 +239,7 @@ export class ForecastPlan {
       this.calendarOf = ts;
     }
     for (let k = 0; k < CALENDAR_FEATURES; k++) target[to + 6 + k] = this.calendar[k];
+    if (this.features > FEATURES) target[to + FEATURES] = gapFeature(state, at + this.at.gaps);
   }
 
   /** The base of the tick `h` steps ahead, as it is known now. */

@@ -2,20 +2,20 @@
 import { changeOf, levelOf } from '#rnn/scaler';
 import { FEATURES } from './forecast-plan.js';
 
-/** Features a tick for so many inputs, the first of which is forecast. */
-export const forecastFeatures = (inputs: number): number => FEATURES + 2 * (inputs - 1);
+/** Features a tick for so many inputs, the first of which is forecast; `gaps` as in the plan. */
+export const forecastFeatures = (inputs: number, gaps = false): number => FEATURES + Number(gaps) + 2 * (inputs - 1);
 
-/** Writes input k >= 1 of a row to its place behind target[row ..]; scales[scale ..]: see #rnn/scaler. `value` and `previous` are the last known ones; 0 for one never seen. */
+/** Writes input k >= 1 to its place in target[from ..], where the plan's own features end; scales[scale ..]: see #rnn/scaler. `value` and `previous` are the last known ones; 0 for one never seen. */
 export function writeOtherInput(
   target: Float32Array,
-  row: number,
+  from: number,
   k: number,
   value: number,
   previous: number,
   scales: Float64Array,
   scale: number,
 ): void {
-  const to = row + FEATURES + 2 * (k - 1);
+  const to = from + 2 * (k - 1);
   target[to] = value === value ? levelOf(scales, scale, value) : 0;
   target[to + 1] = value === value ? changeOf(scales, scale, value, previous) : 0;
 }

@@ -4,7 +4,7 @@ import type { ForecastPlan } from './forecast-plan.js';
 import { forecastFeatures, writeOtherInput } from './other-inputs.js';
 
 export interface TrainingRows {
-  /** [rows, forecastFeatures(inputs)] */
+  /** [rows, forecastFeatures(inputs, gaps)] */
   readonly features: Float32Array;
   /** [rows, H]: what the plan's transform makes of the value `h` ticks later (by default how far it is from its base as known at the row, in the row's scales); NaN where
    *  either is missing. */
@@ -20,7 +20,7 @@ export function trainingRows(plan: ForecastPlan, window: Float64Array, width = 2
   const state = new Float64Array(plan.size);
   plan.reset(state);
   const first = Math.min(n, plan.options.season + 1);
-  const size = forecastFeatures(inputs);
+  const size = forecastFeatures(inputs, plan.options.gaps);
   const features = new Float32Array((n - first) * size);
   const targets = new Float32Array((n - first) * H).fill(NaN);
   const scales = new Float64Array(inputs * SCALE_FIELDS);
@@ -38,7 +38,8 @@ export function trainingRows(plan: ForecastPlan, window: Float64Array, width = 2
       const value = window[t * width + 1 + k];
       const previous = last[k];
       if (value === value) last[k] = value;
-      if (row >= 0) writeOtherInput(features, row * size, k, last[k], previous, scales, k * SCALE_FIELDS);
+      if (row >= 0)
+        writeOtherInput(features, row * size + plan.features, k, last[k], previous, scales, k * SCALE_FIELDS);
     }
     if (row < 0) continue;
     plan.writeFeatures(state, 0, features, row * size);

@@ -33,7 +33,8 @@ export function absorb(
   stepped.expectedHalf[i] = forecaster.issued;
   stepped.anomaly[i] = forecaster.anomaly;
   stepped.expectedFromModel[i] = Number(source > Source.baseline);
-  const row = (model?.rows ?? 0) * forecastFeatures(inputs);
+  const row = (model?.rows ?? 0) * forecastFeatures(inputs, forecaster.options.gaps);
+  const own = forecaster.plan.features;
   if (model !== undefined) forecaster.writeFeatures(plans, at, model.network.inputs, row);
   const beside = shadow?.enter(table, slot);
   if (beside !== undefined) forecaster.writeFeatures(plans, at, shadow!.model.network.inputs, beside);
@@ -44,9 +45,9 @@ export function absorb(
       const raw = values[i * inputs + k];
       const scale = last + InputField.scale - InputField.last;
       if (model !== undefined && raw === raw) updateScale(meta, scale, raw, meta[last]);
-      if (model !== undefined) writeOtherInput(model.network.inputs, row, k, feature, meta[last], meta, scale);
+      if (model !== undefined) writeOtherInput(model.network.inputs, row + own, k, feature, meta[last], meta, scale);
       if (beside !== undefined)
-        writeOtherInput(shadow!.model.network.inputs, beside, k, feature, meta[last], meta, scale);
+        writeOtherInput(shadow!.model.network.inputs, beside + own, k, feature, meta[last], meta, scale);
     }
     meta[last] = feature;
   }

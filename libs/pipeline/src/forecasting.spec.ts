@@ -12,15 +12,28 @@ import { gruSpec, modelOf, seeded } from '../../../test/support/models.js';
 import { finalStates, mixedTicks, run, TestPipeline, type TickJson } from '../../../test/support/pipelines.js';
 
 const spec = (changes: Partial<PipelineSpec> = {}): PipelineSpec => ({ ...DEFAULT_PIPELINE, ...changes });
-const network = (horizon: number, inputs = 1): NetworkSpec => {
+const network = (horizon: number, inputs = 1, gaps = false): NetworkSpec => {
   const { layers } = gruSpec(6);
   const readOut = { type: 'dense', units: horizon, activation: 'linear', useBias: true } as const;
-  return { inputSize: forecastFeatures(inputs), layers: [layers[0], readOut] };
+  return { inputSize: forecastFeatures(inputs, gaps), layers: [layers[0], readOut] };
 };
-const forecaster = (seed: number, horizon: number, season: number, inputs = 1, transform?: Transform): ModelArtifact =>
-  modelOf(network(horizon, inputs), seed, {
+const forecaster = (
+  seed: number,
+  horizon: number,
+  season: number,
+  inputs = 1,
+  transform?: Transform,
+  gaps = false,
+): ModelArtifact =>
+  modelOf(network(horizon, inputs, gaps), seed, {
     scaler: 'standard',
-    forecast: { horizon, season, timeZone: 'UTC', ...(transform !== undefined && { transform }) },
+    forecast: {
+      horizon,
+      season,
+      timeZone: 'UTC',
+      ...(transform !== undefined && { transform }),
+      ...(gaps && { gaps }),
+    },
     warmUp: inputs > 1 ? 16 : 0,
     origin: 'trained',
     pinned: false,
@@ -82,7 +95,7 @@ describe('forecasts', () => {
           const runs = [];
           for (const pipeline of pipelines) {
             const before = await run(pipeline, ticks.slice(0, 80), pipeline === pipelines[0] ? () => 30 : chunk);
-            await pipeline.swap(forecaster(3, horizon, season, 1, transform));
+            await pipeline.swap(forecaster(3, horizon, season, 1, transform, seed % 3 === 0));
             runs.push([...before, ...(await run(pipeline, ticks.slice(80), chunk))]);
           }
           const states = await Promise.all(pipelines.map(finalStates));
@@ -105,7 +118,7 @@ describe('forecasts', () => {
         fc.constantFrom(...TRANSFORMS),
         async (seed, crashes, [horizon, season], transform) => {
           const ticks = mixedTicks(seed, 200);
-          const model = forecaster(7, horizon, season, 1, transform);
+          const model = forecaster(7, horizon, season, 1, transform, seed % 3 === 0);
           const calm = await new TestPipeline(spec({ horizon, season: 'auto' })).open();
           await calm.swap(model);
           const expected = await run(calm, ticks, () => 16);
@@ -230,7 +243,8 @@ describe('a model with another season', () => {
   });
 
   it('finds it anew for another transform too, also of streams that were stored under the former one', async () => {
-    for (const [from, to] of [
+    for (const [from, to, gaps] of [
+      ['difference', 'difference', true],
       ['difference', 'log'],
       ['log', 'none'],
       ['none', 'difference'],
@@ -243,7 +257,7 @@ describe('a model with another season', () => {
       for (const pipeline of [roomy, tight]) {
         await pipeline.swap(forecaster(5, 1, 12, 1, from));
         await run(pipeline, before, () => 50);
-        await pipeline.swap(forecaster(6, 1, 12, 1, to));
+        await pipeline.swap(forecaster(6, 1, 12, 1, to, gaps));
         if (pipeline === tight) await pipeline.open();
         runs.push(await run(pipeline, after, () => 20));
       }
@@ -295,11 +309,11 @@ describe('a model from outside', () => {
 });
 
 describe('several inputs', () => {
-  it('are read by the network: another second input, another forecast; the first alone is forecast', async () => {
+  it.each([false, true])('are read by the network, with gaps: %s; the first alone is forecast', async (gaps) => {
     const outcomes = await Promise.all(
       [0, 1].map(async (shift) => {
         const pipeline = await new TestPipeline(spec({ inputs: ['value', 'load'] })).open();
-        await pipeline.swap(forecaster(4, 1, 0, 2));
+        await pipeline.swap(forecaster(4, 1, 0, 2, undefined, gaps));
         const random = seeded(2);
         const ticks = Array.from({ length: 60 }, (_, t) => ({
           stream: 'a',

@@ -55,9 +55,9 @@ export function createModelSlot(
 export function mustCompare(champion: ModelManifest, challenger: ModelManifest): void {
   const plan = ({ forecast }: ModelManifest): string => {
     if (forecast === undefined) return 'is served raw';
-    const { horizon, season, timeZone, transform = 'difference' } = forecast;
+    const { horizon, season, timeZone, transform = 'difference', gaps = false } = forecast;
     const by = transform === 'difference' ? '' : `, transform ${transform}`;
-    return `forecasts ${horizon} steps with ${season === 0 ? 'no season' : `a season of ${season}`} in ${timeZone}${by}`;
+    return `forecasts ${horizon} steps with ${season === 0 ? 'no season' : `a season of ${season}`} in ${timeZone}${by}${gaps ? ', by its gaps' : ''}`;
   };
   if (plan(champion) === plan(challenger)) return;
   throw new RiverrunError(

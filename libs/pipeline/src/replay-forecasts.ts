@@ -47,7 +47,8 @@ export function replayForecasts(
         const previous = last[k * inputs + input];
         const known = (last[k * inputs + input] = value === value ? value : previous);
         const scale = scaleIndex(table, slots[k], input);
-        if (warm) writeOtherInput(network!.inputs, to, input, known, previous, table.meta, scale);
+        if (warm)
+          writeOtherInput(network!.inputs, to + forecaster.plan.features, input, known, previous, table.meta, scale);
       }
       if (warm) network!.slots[n++] = slots[k];
     }

@@ -85,6 +85,8 @@ function planView(table: StreamTable, slot: number): Pick<StreamView, 'forecast'
 /** JSON has no NaN. */
 export const orNull = (x: number): number | null => (Number.isFinite(x) ? x : null);
 
+const PLANS = TRANSFORMS.flatMap((transform) => [false, true].map((gaps) => ({ transform, gaps })));
+
 /** RiverrunError STATE_CORRUPT. */
 export function viewOfState(
   id: string,
@@ -93,12 +95,12 @@ export function viewOfState(
   { level, quantiles }: Pick<PipelineSpec, 'level' | 'quantiles'>,
 ): StreamView {
   const shape = planIn(state, inputs);
-  // What is looked at depends on no zone, and on the level in the Winkler score alone; the transform shows in the size. One of other quantiles shows as not forecast yet.
+  // What is looked at depends on no zone, and on the level in the Winkler score alone; what the network is given shows in the size. One of other quantiles shows as not forecast yet.
   const forecaster =
     shape === undefined
       ? undefined
-      : TRANSFORMS.map((transform) => new Forecaster({ ...shape, timeZone: 'UTC', level, quantiles, transform })).find(
-          (one) => one.hasShape(shape.horizon, shape.season, shape.wide, shape.size),
+      : PLANS.map((plan) => new Forecaster({ ...shape, timeZone: 'UTC', level, quantiles, ...plan })).find((one) =>
+          one.hasShape(shape.horizon, shape.season, shape.wide, shape.size),
         );
   const table = new StreamTable(1, inputs, forecaster);
   const slot = table.insert(id, 0);

@@ -42,7 +42,7 @@ export function evaluate(
   resetIntervalPool(pooled, pool);
   const state = new Float64Array(forecaster.size);
   const width = 1 + inputs;
-  const size = forecastFeatures(inputs);
+  const size = forecastFeatures(inputs, plan.gaps);
   const errors: number[] = [];
   windows.forEach((window, s) => {
     const n = Math.floor(window.length / width);

@@ -18,7 +18,7 @@ export interface Rows {
 
 export function rowsOf(spec: ForecastSpec, windows: readonly Float64Array[], inputs: number): Rows {
   const plan = new ForecastPlan(spec);
-  const size = forecastFeatures(inputs);
+  const size = forecastFeatures(inputs, spec.gaps);
   const all = windows.map((window) => trainingRows(plan, window, 1 + inputs));
   const held = all.map(({ features }) => Math.min(MAX_HELD_BACK, Math.floor((HELD_BACK * features.length) / size)));
   return { all, held, older: all.map((rows, s) => before(rows, size, spec.horizon, held[s])) };

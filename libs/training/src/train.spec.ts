@@ -164,6 +164,30 @@ await describeOnEachBackend('train', (backend) => {
     expect(mean).toBeGreaterThan(median + 0.05);
   });
 
+  it('is given the gaps where ticks come irregularly, goes on so, and begins anew where it is asked not to be', async () => {
+    const draw = seededRandom(8);
+    // What comes next is in how long the last tick was waited for, and in nothing else.
+    const windows = [0, 1, 2].map(() => {
+      const gaps = Array.from({ length: 1201 }, () => Math.exp(gaussian(draw)));
+      let ts = 0;
+      return Float64Array.from({ length: 2400 }, (_, i) =>
+        i % 2 === 0 ? (ts += 60_000 * gaps[i / 2 + 1]) : Math.log(gaps[(i - 1) / 2]) + 0.1 * gaussian(draw),
+      );
+    });
+    const asked = request({ windows, hidden: 12, epochs: 30, gaps: 'auto' });
+    const [given, bare] = [await train(asked), await train({ ...asked, gaps: false })];
+    expect(given.forecast.gaps).toBe(true);
+    expect(given.network.inputSize).toBe(bare.network.inputSize + 1);
+    expect(bare.forecast).not.toHaveProperty('gaps');
+    expect(given.record.validation.networkMae).toBeLessThan(0.7 * bare.record.validation.networkMae!);
+    const champion = { weights: given.weights, season: 0, gaps: true };
+    const regular = request({ epochs: 2, hidden: 12, gaps: 'auto', champion });
+    expect((await train(regular)).forecast.gaps).toBe(true);
+    const without = await train({ ...regular, gaps: false });
+    expect(without.weights).toEqual((await train({ ...regular, gaps: false, champion: undefined })).weights);
+    expect((await train(request({ epochs: 1, gaps: 'auto' }))).forecast).not.toHaveProperty('gaps');
+  });
+
   describe('the transform', () => {
     const proportional = (seed: number): Float64Array => {
       const draw = seededRandom(seed);

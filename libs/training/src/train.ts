@@ -2,6 +2,7 @@
  *  from the older ones alone; what is served then learns from all of them: a network that follows a changing stream needs the newest most. */
 import { RiverrunError } from '#domain/errors';
 import type { ForecastSpec, Transform } from '#domain/model';
+import { areIrregular } from '#forecasting/gaps';
 import { forecastFeatures } from '#forecasting/other-inputs';
 import { wholeSeason } from '#forecasting/season';
 import { weightCount, type NetworkSpec } from '#rnn/spec';
@@ -41,13 +42,18 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
   const width = 1 + inputs;
   const windows = chosen(request);
   const season = wholeSeason(request.season === 'auto' ? chooseSeason(windows, width) : request.season, horizon);
-  const network = networkSpec(cell, forecastFeatures(inputs), hidden, horizon);
   const champion = request.champion?.season === season ? request.champion : undefined;
-  if (champion !== undefined && champion.weights.length !== weightCount(network))
-    throw unfit(champion.weights, network);
-  const { transform: asked = 'difference', loss } = request;
+  const { transform: asked = 'difference', gaps: gapsAsked = false, loss } = request;
   const theirs = champion?.transform ?? 'difference';
-  const start = asked === 'auto' || asked === theirs ? champion?.weights : undefined;
+  const gaps =
+    gapsAsked !== 'auto' ? gapsAsked : champion === undefined ? areIrregular(windows, width) : champion.gaps === true;
+  const networkBy = (given?: boolean): NetworkSpec =>
+    networkSpec(cell, forecastFeatures(inputs, given), hidden, horizon);
+  const network = networkBy(gaps);
+  if (champion !== undefined && champion.weights.length !== weightCount(networkBy(champion.gaps)))
+    throw unfit(champion.weights, networkBy(champion.gaps));
+  const isTheirs = (asked === 'auto' || asked === theirs) && gaps === (champion?.gaps ?? false);
+  const start = isTheirs ? champion?.weights : undefined;
   const candidates = asked === 'auto' && champion === undefined ? candidatesFor(windows, width) : [];
 
   let stopped: StopReason = 'epochs';
@@ -73,30 +79,32 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
     });
   };
   const common = { cell, seed, loss, shouldStop, onEpoch, rate: start === undefined ? RATE.first : RATE.again };
-  const plain = { horizon, season, timeZone, level };
+  const plain = { horizon, season, timeZone, level, gaps };
   const choice =
     candidates.length > 0
       ? chooseTransform(candidates, plain, network, trials, inputs, { ...common, epochs: tried, rate: TRIAL.rate })
       : undefined;
   const transform = asked !== 'auto' ? asked : (choice?.transform ?? theirs);
   // Left out where it is what models have always done: the same manifest, the same digest.
-  const by = (one: Transform): ForecastSpec => ({
+  const by = (one: Transform = 'difference', given = false): ForecastSpec => ({
     horizon,
     season,
     timeZone,
     ...(one !== 'difference' && { transform: one }),
+    ...(given && { gaps: given }),
   });
-  const spec = by(transform);
+  const spec = by(transform, gaps);
   const rows = rowsOf(spec, windows, inputs);
   const older = fitForecaster({ ...common, network, streams: rows.older, epochs, start });
   const judge = (weights: Float32Array, of: NetworkSpec, plan: ForecastSpec): ReturnType<typeof evaluate> => {
-    const theirRows = plan.transform === spec.transform ? rows : rowsOf(plan, windows, inputs);
+    const same = plan.transform === spec.transform && plan.gaps === spec.gaps;
+    const theirRows = same ? rows : rowsOf(plan, windows, inputs);
     return evaluate({ ...plan, level }, of, weights, windows, theirRows.all, theirRows.held, inputs);
   };
   const verdict = judge(older.weights, network, spec);
   const standIn = request.standIn?.season === season ? request.standIn : undefined;
-  const other = champion === undefined ? standIn : { ...champion, network };
-  const former = other && judge(other.weights, other.network, by(other.transform ?? 'difference'));
+  const other = champion === undefined ? standIn : { ...champion, network: networkBy(champion.gaps) };
+  const former = other && judge(other.weights, other.network, by(other.transform, other.gaps));
   const latest =
     stopped === 'epochs'
       ? fitForecaster({ ...common, network, streams: rows.all, epochs: last, start })

@@ -24,6 +24,8 @@ export interface TrainRequest {
   readonly timeZone: string;
   /** Of what the network is given and asked for. auto: the champion's; without one, the one a network does best with on the held-back rows. Default: difference. */
   readonly transform?: Transform | 'auto' | undefined;
+  /** Whether it is given how long ago the tick before was. auto: the champion's; without one, where ticks come irregularly. Default: no. */
+  readonly gaps?: boolean | 'auto' | undefined;
   /** What the network learns to make small. Default: mae. */
   readonly loss?: Loss | undefined;
   /** Share of truths that intervals should hold. */
@@ -36,7 +38,7 @@ export interface TrainRequest {
   readonly budgetSeconds?: number | undefined;
   /** Default: 60 from scratch, 8 from given weights. */
   readonly epochs?: number | undefined;
-  /** Weights of the same network; the result is held against them. It goes on from them, unless another transform is asked for. Of no use where another season is found than theirs. */
+  /** Weights of the same network; the result is held against them. It goes on from them, unless another transform is asked for, or gaps. Of no use where another season is found than theirs. */
   readonly champion?: Trained | undefined;
   /** Without a champion, what serves in its place, of the same inputs and horizon: the result is held against it where both follow the same season. Under another, their errors have
    *  other units; then the baselines are what counts. */
@@ -48,6 +50,8 @@ export interface Trained {
   readonly season: number;
   /** Default: difference. */
   readonly transform?: Transform | undefined;
+  /** Default: no. */
+  readonly gaps?: boolean | undefined;
 }
 
 export interface TrainProgress {

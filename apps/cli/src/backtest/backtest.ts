@@ -32,6 +32,7 @@ export interface BacktestOptions {
   readonly hidden: number;
   /** As in TrainRequest. */
   readonly transform?: Transform | 'auto' | undefined;
+  readonly gaps?: boolean | 'auto' | undefined;
   readonly loss?: Loss | undefined;
   readonly seed: number;
 }
@@ -238,8 +239,8 @@ export class Backtest {
       this.nextTraining = firstTraining(season);
       return;
     }
-    const { horizon, timeZone, cell, hidden, transform, loss, seed } = options;
-    const plan = { horizon, season, timeZone, level: LEVEL, transform };
+    const { horizon, timeZone, cell, hidden, transform, gaps = 'auto', loss, seed } = options;
+    const plan = { horizon, season, timeZone, level: LEVEL, transform, gaps };
     const result = await train({
       windows,
       inputs: 1,
@@ -255,7 +256,7 @@ export class Backtest {
     this.trainingSeconds += (user + system) / 1e6;
     this.retrains += 1;
     const { weights, forecast } = result;
-    this.champion = { weights, season: forecast.season, transform: forecast.transform };
+    this.champion = { weights, season: forecast.season, transform: forecast.transform, gaps: forecast.gaps };
     if (forecast.season !== this.plan.options.season) this.replan(season, ids, windows);
     const model = await this.registry.publish(draftOf(result, TOPIC, 1, 0), weights);
     await pipeline!.swapModel(await this.registry.load(model));
