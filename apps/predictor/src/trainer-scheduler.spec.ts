@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { MemoryModelRegistry } from '#adapters/memory/memory-model-registry';
 import { RiverrunError } from '#domain/errors';
-import { modelLabel, type ModelManifest } from '#domain/model';
+import { modelLabel, type ForecastSpec, type ModelManifest } from '#domain/model';
 import { forecastFeatures } from '#forecasting/other-inputs';
+import type { NetworkSpec } from '#rnn/spec';
 import { networkSpec } from '#training/recurrent-network';
 import type { TrainResult } from '#training/train.types';
 import { modelOf, randomWeights } from '../../../test/support/models.js';
@@ -18,11 +19,12 @@ const plan = {
   hidden: 4,
   ...{ horizon: 1, season: 0, timeZone: 'UTC', level: 0.9 },
 } as const;
-const network = networkSpec('gru', forecastFeatures(1), 4, 1);
-const result = (mae: number, improved = mae < 0.5): TrainResult => ({
-  network,
-  weights: randomWeights(network, 1),
-  forecast: { horizon: 1, season: 0, timeZone: 'UTC' },
+const networkOf = (gaps?: boolean): NetworkSpec => networkSpec('gru', forecastFeatures(1, gaps), 4, 1);
+const network = networkOf();
+const result = (mae: number, improved = mae < 0.5, more: Partial<ForecastSpec> = {}): TrainResult => ({
+  network: networkOf(more.gaps),
+  weights: randomWeights(networkOf(more.gaps), 1),
+  forecast: { horizon: 1, season: 0, timeZone: 'UTC', ...more },
   record: {
     streams: 1,
     rows: 500,
@@ -181,13 +183,16 @@ it('replaces a champion at once where there is nothing to compare: another seaso
   await harness.scheduler.stop();
 });
 
-it('replaces a champion of another transform at once, and has one of the same run beside it', async () => {
+it.each([
+  ['transform', 'log'],
+  ['gaps', true],
+] as const)('replaces a champion of another %s at once, and has one of the same run beside it', async (name, other) => {
   const harness = new Harness();
   harness.train.mockImplementation((_, { seed, champion }) => {
     // Each goes on from the one before it, and is told what that one's numbers mean.
-    expect(champion?.transform).toBe([undefined, undefined, 'log'][seed - 1]);
-    const transform = ([undefined, 'log', 'log'] as const)[seed - 1];
-    return Promise.resolve({ ...result(0.4), forecast: { horizon: 1, season: 0, timeZone: 'UTC', transform } });
+    expect(champion?.[name]).toBe([undefined, undefined, other][seed - 1]);
+    const more = seed === 1 ? {} : { [name]: other };
+    return Promise.resolve(result(0.4, true, more));
   });
   harness.start();
   await vi.advanceTimersByTimeAsync(2100 + 20_000 + 60_000);

@@ -67,6 +67,17 @@ describe('quantiles', () => {
     );
   });
 
+  it('ascend also where two have passed each other', () => {
+    const plan = planned(0.9, [0.5, 0.52]);
+    const state = new Float64Array(quantileSize(plan));
+    resetQuantiles(plan, state, 0);
+    learnQuantiles(plan, state, 0, 0, 0, 0.01, 1);
+    expect(state[0]).toBeGreaterThan(state[1]);
+    const offsets = new Float64Array(2);
+    quantileOffsets(plan, state, 0, 0, 1, offsets, 0);
+    expect(offsets[1]).toBe(offsets[0]);
+  });
+
   it('learn nothing from a missing truth, nor without an interval', () => {
     const plan = planned();
     const state = new Float64Array(quantileSize(plan));

@@ -329,4 +329,24 @@ describe('several inputs', () => {
     // Until their scales are known the baselines speak.
     expect(one.slice(0, 15).every(({ source }) => source === 'baseline')).toBe(true);
   });
+
+  it('stand behind the gap, live and in a replay of the window', async () => {
+    const random = seeded(6);
+    let ts = 0;
+    // Of a second input that never moves, nothing is said at any scale: live and replayed rows are the same.
+    const ticks = Array.from({ length: 61 }, () => ({
+      stream: 'a',
+      ts: (ts += Math.ceil(1000 * Math.exp(4 * random()))),
+      values: [20 + random(), 3],
+    }));
+    const [live, cold] = [0, 1].map(() => new TestPipeline(spec({ inputs: ['value', 'load'], blend: false })));
+    await live.open();
+    await cold.open();
+    await live.swap(forecaster(4, 1, 0, 2, undefined, true));
+    for (const pipeline of [live, cold]) await run(pipeline, ticks.slice(0, 60), () => 7);
+    await cold.swap(forecaster(4, 1, 0, 2, undefined, true));
+    const [one, two] = [await live.feed(ticks[60]), await cold.feed(ticks[60])];
+    expect(forecastIn(two[0].json).source).toBe('model');
+    expect(forecastIn(two[0].json).prediction).toBeCloseTo(forecastIn(one[0].json).prediction, 5);
+  });
 });

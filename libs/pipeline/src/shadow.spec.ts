@@ -118,7 +118,12 @@ describe('a challenger', () => {
     await pipeline.pipeline.challenge(SILENT);
     expect(pipeline.pipeline.trial).toBeUndefined();
     await pipeline.swap(WILD);
-    for (const odd of [forecaster(4, 1, 24), forecaster(4, 1, 0, 'log'), modelOf(gruSpec(4), 9)])
+    const { forecast } = WILD.manifest;
+    const byGaps = modelOf({ ...network, inputSize: FEATURES + 1 }, 4, {
+      scaler: 'standard',
+      forecast: { ...forecast!, gaps: true },
+    });
+    for (const odd of [forecaster(4, 1, 24), forecaster(4, 1, 0, 'log'), byGaps, modelOf(gruSpec(4), 9)])
       await expect(pipeline.pipeline.challenge(odd)).rejects.toMatchObject({ code: 'MODEL_MISMATCH' });
     await pipeline.swap(modelOf(gruSpec(4), 9));
     await pipeline.pipeline.challenge(SILENT);
