@@ -217,7 +217,8 @@ export class Audit {
         if (typeof label === 'string' && !this.models.has(label))
           throw new Error(`partition ${partition} speaks of an unknown model ${label}`);
         // Dead letters and control answers do not say which model was there.
-        const now = outcome.kind === 'good' ? whatServes(serves, answerOf(outcome)) : serves;
+        const now =
+          outcome.kind === 'good' ? whatServes(serves, answerOf(outcome), answersFrom(audited, to + 1)) : serves;
         if (now !== serves && to > from) break;
         audited.serves = serves = now;
       }
@@ -239,6 +240,14 @@ function sourceOffsetOf(kind: Outcome['kind'], { headers, value }: ReadRecord): 
 /** null: the baseline without any model; undefined: the outcome does not tell. */
 function labelOf(outcome: Outcome | undefined): string | null | undefined {
   return outcome?.kind === 'good' ? answerOf(outcome).model : undefined;
+}
+
+function* answersFrom({ ticks, outcomes }: Audited, from: number): Generator<Answer | undefined> {
+  for (let i = from; i < ticks.length; i++) {
+    const outcome = outcomes.get(ticks[i].offset);
+    if (outcome === undefined) return;
+    yield outcome.kind === 'good' ? answerOf(outcome) : undefined;
+  }
 }
 
 const answerOf = ({ record }: Outcome): Answer => JSON.parse(record.value!.toString()) as Answer;

@@ -8,7 +8,7 @@ import { deadLetterText } from './dead-letter-text.js';
 import { OutcomeLedger } from './outcome-ledger.js';
 import type { OutputSource } from './output-source.js';
 import type { Reference } from './reference.js';
-import { whatServes } from './what-serves.js';
+import { whatServes, type Telling } from './what-serves.js';
 
 export interface AuditPlan {
   /** Records at offsets [from, to) must have an outcome; to = c. */
@@ -119,7 +119,10 @@ class PartitionAudit {
     for (let i = 0; i < records.count; i++) {
       const offset = records.offsets[i];
       const outcome = this.ledger.outcomeAt(offset);
-      const serves = outcome === undefined ? reference.label : whatServes(reference.label, outcome);
+      const serves =
+        outcome === undefined
+          ? reference.label
+          : whatServes(reference.label, outcome, this.outcomesFrom(records, i + 1));
       const swaps = serves !== null && serves !== reference.label && !this.unknownModels.has(outcome!.model!);
       if (!swaps && !(this.compareAt !== undefined && offset >= this.compareAt)) continue;
       if (from < i) this.expectAll(await reference.take(sliceBatch(records, from, i)));
@@ -131,6 +134,10 @@ class PartitionAudit {
       this.resetSince.clear();
     }
     if (from < records.count) this.expectAll(await reference.take(sliceBatch(records, from, records.count)));
+  }
+
+  private *outcomesFrom({ offsets, count }: RecordBatch, from: number): Generator<Telling | undefined> {
+    for (let i = from; i < count; i++) yield this.ledger.outcomeAt(offsets[i]);
   }
 
   private expectAll({ records, kinds, bytes, start, end, deadLetters, columns }: OutcomeBatch): void {
