@@ -1,18 +1,12 @@
 /** One training attempt: trains in a process of its own, judges, publishes, and puts the result beside the champion, or in its place where there is nothing to compare. */
-import {
-  modelLabel,
-  type ForecastSpec,
-  type ModelArtifact,
-  type ModelManifest,
-  type TrainingRecord,
-  type Transform,
-} from '#domain/model';
+import { modelLabel, type ModelArtifact, type TrainingRecord, type Transform } from '#domain/model';
 import type { Clock, ModelRegistry } from '#domain/ports';
 import { forecastFeatures } from '#forecasting/other-inputs';
-import { draftOf } from '#training/draft';
+import { haveSamePlan } from '#pipeline/model-slot';
+import { draftOf, trainedOf } from '#training/draft';
 import { networkSpec } from '#training/recurrent-network';
 import type { trainInProcess } from '#training/train-in-process';
-import type { Cell, Loss, Trained, TrainProgress, TrainRequest, TrainResult } from '#training/train.types';
+import type { Cell, Loss, TrainProgress, TrainRequest, TrainResult } from '#training/train.types';
 import type { TrainingSource } from './training-source.js';
 
 const TRAINER = new URL('../../trainer/src/main.js', import.meta.url);
@@ -79,20 +73,13 @@ export async function trainChallenger(
   const draft = draftOf(result, modelNameOf(source.pipeline), source.inputs, clock.now());
   const model = await registry.publish(draft, result.weights);
   const expected = served === undefined ? null : { name: served.name, version: served.version };
-  const beside = served !== undefined && canCompare(served, result.forecast);
+  // The first model of a plan replaces what knows nothing of it.
+  const beside = served !== undefined && haveSamePlan(served.forecast, result.forecast);
   if (beside) await registry.challenge(source.pipeline, model, served);
   else await registry.activate(source.pipeline, model, expected);
   await source.follow?.();
   return { published: modelLabel(model), serves: !beside, record, stopped };
 }
-
-/** Whether both correct the same plan. The first model of a plan replaces what knows nothing of it. */
-const canCompare = ({ forecast }: ModelManifest, plan: ForecastSpec): boolean =>
-  forecast?.horizon === plan.horizon &&
-  forecast.season === plan.season &&
-  forecast.timeZone === plan.timeZone &&
-  (forecast.transform ?? 'difference') === (plan.transform ?? 'difference') &&
-  (forecast.gaps ?? false) === (plan.gaps ?? false);
 
 /** Models are called as their pipeline, as far as their names allow: they are folder names, and small. */
 export const modelNameOf = (pipeline: string): string => pipeline.toLowerCase().replace(/^[^a-z0-9]+/, '') || 'model';
@@ -100,15 +87,8 @@ export const modelNameOf = (pipeline: string): string => pipeline.toLowerCase().
 function standInOf(artifact: ModelArtifact | undefined): TrainRequest['standIn'] {
   if (artifact?.manifest.forecast === undefined) return undefined;
   const { network, forecast } = artifact.manifest;
-  return { network, ...trainedOf(artifact, forecast) };
+  return { network, ...trainedOf(artifact.weights, forecast) };
 }
-
-const trainedOf = ({ weights }: ModelArtifact, { season, transform, gaps }: ForecastSpec): Trained => ({
-  weights,
-  season,
-  transform,
-  gaps,
-});
 
 /** The champion's weights, if it is of the shape that is to be trained. */
 function startFrom(champion: ModelArtifact | undefined, plan: TrainingPlan, inputs: number): TrainRequest['champion'] {
@@ -116,5 +96,5 @@ function startFrom(champion: ModelArtifact | undefined, plan: TrainingPlan, inpu
   if (champion === undefined || forecast?.horizon !== plan.horizon || network === undefined) return undefined;
   const wanted = networkSpec(plan.cell, forecastFeatures(inputs, forecast.gaps), plan.hidden, plan.horizon);
   const same = JSON.stringify(network) === JSON.stringify(wanted);
-  return same ? trainedOf(champion, forecast) : undefined;
+  return same ? trainedOf(champion.weights, forecast) : undefined;
 }

@@ -30,16 +30,19 @@ const fields = z.strictObject({
   token: kinds.jsonPointer().optional(),
 });
 
-const season = z.unknown().transform((value, context): 'auto' | number => {
-  if (value === 'auto') return 'auto';
-  const steps = kinds.integer(0, MOST_SEASON).safeParse(value);
-  if (steps.success) return steps.data;
-  context.addIssue({
-    code: 'custom',
-    message: `expected auto, 0 for no season, or the number of ticks in a season, at most ${MOST_SEASON}`,
+const autoOr = <T extends number | boolean>(kind: z.ZodType<T>, expected: string): z.ZodType<T | 'auto'> =>
+  z.unknown().transform((value, context): T | 'auto' => {
+    if (value === 'auto') return value;
+    const read = kind.safeParse(value);
+    if (read.success) return read.data;
+    context.addIssue({ code: 'custom', message: `expected auto, ${expected}` });
+    return z.NEVER;
   });
-  return z.NEVER;
-});
+
+const season = autoOr(
+  kinds.integer(0, MOST_SEASON),
+  `0 for no season, or the number of ticks in a season, at most ${MOST_SEASON}`,
+);
 
 /** `off` = never, `on` = as RIVERRUN_RETRAIN_INTERVAL says, or an interval of its own. */
 const retrain = z.unknown().transform((value, context): number | null | 'on' => {
@@ -48,14 +51,6 @@ const retrain = z.unknown().transform((value, context): number | null | 'on' => 
   const on = kinds.flag().safeParse(value);
   if (on.success) return 'on';
   context.addIssue({ code: 'custom', message: 'expected on, off or an interval of at least 1s, such as 15m' });
-  return z.NEVER;
-});
-
-const autoOrFlag = z.unknown().transform((value, context): boolean | 'auto' => {
-  if (value === 'auto') return value;
-  const flag = kinds.flag().safeParse(value);
-  if (flag.success) return flag.data;
-  context.addIssue({ code: 'custom', message: 'expected auto, on or off' });
   return z.NEVER;
 });
 
@@ -80,10 +75,10 @@ export const pipelineSchema = z
         cell: kinds.choice('simple-rnn', 'gru', 'lstm').optional(),
         hidden: kinds.integer(1, 512).optional(),
         transform: kinds.choice('auto', 'difference', 'log', 'none').default('auto'),
-        gaps: autoOrFlag.default('auto'),
+        gaps: autoOr(kinds.flag(), 'on or off').default('auto'),
         loss: kinds.choice('mae', 'huber').default('mae'),
       })
-      .default({ transform: 'auto', gaps: 'auto', loss: 'mae' }),
+      .prefault({}),
     retrain: retrain.default('on'),
   })
   .transform((pipeline, context) => {

@@ -219,18 +219,18 @@ export class ForecastPlan {
       target[to + 4] = inScales(next - base, scale);
       target[to + 5] = inScales(value - before, BASE_MOVES * scale);
     } else if (this.transform === 'log') {
-      target[to] = orZero(limited(state[own + Returns.last]));
-      target[to + 1] = orZero(limited(state[own + Returns.change]));
-      target[to + 2] = orZero(limited(returnIn(state, own, ahead, base, scale) / BASE_MOVES));
-      target[to + 3] = orZero(limited(returnIn(state, own, naive, ahead, scale)));
-      target[to + 4] = orZero(limited(returnIn(state, own, next, base, scale)));
-      target[to + 5] = orZero(limited(returnIn(state, own, value, before, scale) / BASE_MOVES));
+      target[to] = bounded(state[own + Returns.last]);
+      target[to + 1] = bounded(state[own + Returns.change]);
+      target[to + 2] = bounded(returnIn(state, own, ahead, base, scale) / BASE_MOVES);
+      target[to + 3] = bounded(returnIn(state, own, naive, ahead, scale));
+      target[to + 4] = bounded(returnIn(state, own, next, base, scale));
+      target[to + 5] = bounded(returnIn(state, own, value, before, scale) / BASE_MOVES);
     } else {
-      target[to] = orZero(limited(levelIn(state, own, value)));
+      target[to] = bounded(levelIn(state, own, value));
       target[to + 1] = inScales(state[at + Field.residual], scale);
-      target[to + 2] = orZero(limited(levelIn(state, own, ahead)));
-      target[to + 3] = orZero(limited(levelIn(state, own, naive)));
-      target[to + 4] = orZero(limited(levelIn(state, own, next)));
+      target[to + 2] = bounded(levelIn(state, own, ahead));
+      target[to + 3] = bounded(levelIn(state, own, naive));
+      target[to + 4] = bounded(levelIn(state, own, next));
       target[to + 5] = inScales(value - before, BASE_MOVES * scale);
     }
     // Ticks of many streams have the same time, and a challenger is given the same.
@@ -441,6 +441,7 @@ export class ForecastPlan {
 /** As a float32: the largest where it is beyond. */
 const narrow = (x: number): number => Math.fround(Math.min(Math.max(x, -MAX_FLOAT32), MAX_FLOAT32));
 
-const orZero = (x: number): number => (x === x ? x : 0);
+/** As a feature: within bounds, and 0 where nothing is known. */
+const bounded = (x: number): number => (x === x ? limited(x) : 0);
 
-const inScales = (x: number, scale: number): number => orZero(limited(x / scale));
+const inScales = (x: number, scale: number): number => bounded(x / scale);

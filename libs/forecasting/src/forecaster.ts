@@ -185,7 +185,8 @@ export class Forecaster {
 
   /** Forecasts into `plan.forecasts`, `plan.weights`, `plan.mixed` and `halves`; `outputs` as in `ForecastPlan.forecast`. */
   forecast(state: Float64Array, at: number, outputs: Float32Array | undefined, from = 0): void {
-    const { plan, intervals, halves, pool } = this;
+    const { plan, intervals, quantiles, halves, offsets, pool } = this;
+    const n = quantiles.levels.length;
     plan.forecast(state, at, outputs, from);
     const unit = plan.scaleOf(state, at);
     const count = plan.countOf(state, at);
@@ -195,26 +196,15 @@ export class Forecaster {
       const phase = this.phaseOf(count - 1 + h);
       const half = Math.fround(halfWidth(intervals, state, at + this.at.intervals, j, phase, unit, pool));
       halves[h - 1] = half;
-      for (let i = before + 1; i < h; i++)
-        halves[i - 1] = halves[before - 1] + ((half - halves[before - 1]) * (i - before)) / (h - before);
+      fillBetween(halves, 1, before, h);
       plan.keepHalf(state, at, j, half);
-      if (this.offsets.length > 0) this.placeQuantiles(state, at, j, before, half);
+      if (n > 0) {
+        quantileOffsets(quantiles, state, at + this.at.quantiles, j, half, offsets, (h - 1) * n);
+        fillBetween(offsets, n, before, h);
+      }
       before = h;
     }
     this.round(state, at);
-  }
-
-  /** Those of step knots[j], and of the steps between it and the one `before`. */
-  private placeQuantiles(state: Float64Array, at: number, j: number, before: number, half: number): void {
-    const { offsets, quantiles } = this;
-    const n = quantiles.levels.length;
-    const h = this.plan.knots[j];
-    quantileOffsets(quantiles, state, at + this.at.quantiles, j, half, offsets, (h - 1) * n);
-    for (let i = before + 1; i < h; i++)
-      for (let k = 0; k < n; k++) {
-        const [from, to] = [offsets[(before - 1) * n + k], offsets[(h - 1) * n + k]];
-        offsets[(i - 1) * n + k] = from + ((to - from) * (i - before)) / (h - before);
-      }
   }
 
   /** The share of the network in the forecast H steps ahead that was just made, 0 to 1. */
@@ -275,4 +265,13 @@ export class Forecaster {
     const { season } = this.options;
     return season === 0 ? 0 : Math.floor(((count % season) * this.intervals.phases) / season);
   }
+}
+
+/** Of steps, `width` numbers each: those between steps `before` and `h`, on straight lines. */
+function fillBetween(target: Float64Array, width: number, before: number, h: number): void {
+  for (let i = before + 1; i < h; i++)
+    for (let k = 0; k < width; k++) {
+      const [from, to] = [target[(before - 1) * width + k], target[(h - 1) * width + k]];
+      target[(i - 1) * width + k] = from + ((to - from) * (i - before)) / (h - before);
+    }
 }

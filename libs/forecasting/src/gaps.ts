@@ -14,8 +14,7 @@ const WIDEST = 8;
 export function followGap(state: Float64Array, at: number, gap: number, n: number): void {
   if (!(gap >= 0)) return;
   const usual = state[at + Gap.usual];
-  state[at + Gap.last] =
-    usual > 0 && gap > 0 ? limited(ln(gap / usual)) : gap > 0 || usual === 0 ? 0 : limited(-Infinity);
+  state[at + Gap.last] = usual > 0 ? limited(gap > 0 ? ln(gap / usual) : -Infinity) : 0;
   state[at + Gap.usual] = usual > 0 ? usual + (Math.min(gap, WIDEST * usual) - usual) / Math.min(n, MEMORY) : gap;
 }
 

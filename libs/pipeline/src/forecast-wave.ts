@@ -1,6 +1,6 @@
 /** A wave under a forecast plan: each tick is the truth of forecasts made before, then what the network is given; its outputs and the baselines make the next forecast. */
 import type { Forecaster } from '#forecasting/forecaster';
-import { forecastFeatures, writeOtherInput } from '#forecasting/other-inputs';
+import { writeOtherInput } from '#forecasting/other-inputs';
 import { updateScale } from '#rnn/scaler';
 import type { PipelineCore } from './core.js';
 import type { ModelSlot } from './model-slot.js';
@@ -33,7 +33,7 @@ export function absorb(
   stepped.expectedHalf[i] = forecaster.issued;
   stepped.anomaly[i] = forecaster.anomaly;
   stepped.expectedFromModel[i] = Number(source > Source.baseline);
-  const row = (model?.rows ?? 0) * forecastFeatures(inputs, forecaster.options.gaps);
+  const row = model === undefined ? 0 : model.rows * model.network.spec.inputSize;
   const own = forecaster.plan.features;
   if (model !== undefined) forecaster.writeFeatures(plans, at, model.network.inputs, row);
   const beside = shadow?.enter(table, slot);

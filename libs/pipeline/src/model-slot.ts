@@ -1,6 +1,6 @@
 /** The model a pipeline serves: its network with the hot streams' hidden states, and how inputs and outputs are to be read. */
 import { RiverrunError } from '#domain/errors';
-import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
+import { modelLabel, type ForecastSpec, type ModelArtifact, type ModelManifest } from '#domain/model';
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import { createNetwork } from '#rnn/network';
 import type { Network } from '#rnn/network.types';
@@ -51,18 +51,24 @@ export function createModelSlot(
   };
 }
 
-/** RiverrunError MODEL_MISMATCH unless both forecast the same steps over the same base, by the same transform: a stream has one plan. */
+/** All that makes a stream's plan what it is, as people read it. */
+function planText(forecast: ForecastSpec | undefined): string {
+  if (forecast === undefined) return 'is served raw';
+  const { horizon, season, timeZone, transform = 'difference', gaps = false } = forecast;
+  const by = transform === 'difference' ? '' : `, transform ${transform}`;
+  return `forecasts ${horizon} steps with ${season === 0 ? 'no season' : `a season of ${season}`} in ${timeZone}${by}${gaps ? ', by its gaps' : ''}`;
+}
+
+/** Whether both forecast the same steps over the same base, by the same transform: a stream has one plan. */
+export const haveSamePlan = (one: ForecastSpec | undefined, other: ForecastSpec | undefined): boolean =>
+  planText(one) === planText(other);
+
+/** RiverrunError MODEL_MISMATCH unless both have the same plan. */
 export function mustCompare(champion: ModelManifest, challenger: ModelManifest): void {
-  const plan = ({ forecast }: ModelManifest): string => {
-    if (forecast === undefined) return 'is served raw';
-    const { horizon, season, timeZone, transform = 'difference', gaps = false } = forecast;
-    const by = transform === 'difference' ? '' : `, transform ${transform}`;
-    return `forecasts ${horizon} steps with ${season === 0 ? 'no season' : `a season of ${season}`} in ${timeZone}${by}${gaps ? ', by its gaps' : ''}`;
-  };
-  if (plan(champion) === plan(challenger)) return;
+  if (haveSamePlan(champion.forecast, challenger.forecast)) return;
   throw new RiverrunError(
     'MODEL_MISMATCH',
-    `model ${modelLabel(challenger)} ${plan(challenger)}, ${modelLabel(champion)}, which serves, ${plan(champion)}: they cannot be compared tick by tick; activate the one you want`,
+    `model ${modelLabel(challenger)} ${planText(challenger.forecast)}, ${modelLabel(champion)}, which serves, ${planText(champion.forecast)}: they cannot be compared tick by tick; activate the one you want`,
   );
 }
 

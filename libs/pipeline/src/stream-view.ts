@@ -95,15 +95,22 @@ export function viewOfState(
   { level, quantiles }: Pick<PipelineSpec, 'level' | 'quantiles'>,
 ): StreamView {
   const shape = planIn(state, inputs);
-  // What is looked at depends on no zone, and on the level in the Winkler score alone; what the network is given shows in the size. One of other quantiles shows as not forecast yet.
-  const forecaster =
-    shape === undefined
-      ? undefined
-      : PLANS.map((plan) => new Forecaster({ ...shape, timeZone: 'UTC', level, quantiles, ...plan })).find((one) =>
-          one.hasShape(shape.horizon, shape.season, shape.wide, shape.size),
-        );
+  const forecaster = shape && forecasterOf(shape, level, quantiles);
   const table = new StreamTable(1, inputs, forecaster);
   const slot = table.insert(id, 0);
   readState(state, table, slot, undefined);
   return viewOf(table, slot);
+}
+
+/** What is looked at depends on no zone, and on the level in the Winkler score alone; what the network is given shows in the size. undefined: the plan has other quantiles. */
+function forecasterOf(
+  { horizon, season, wide, size }: NonNullable<ReturnType<typeof planIn>>,
+  level: number,
+  quantiles: readonly number[] | undefined,
+): Forecaster | undefined {
+  for (const plan of PLANS) {
+    const forecaster = new Forecaster({ horizon, season, timeZone: 'UTC', level, quantiles, ...plan });
+    if (forecaster.hasShape(horizon, season, wide, size)) return forecaster;
+  }
+  return undefined;
 }

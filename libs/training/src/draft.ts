@@ -1,6 +1,6 @@
-/** A training's result as a model to publish. */
-import type { ModelDraft } from '#domain/model';
-import type { TrainResult } from './train.types.js';
+/** A training's result as a model to publish, and a model as what the next training is held against. */
+import type { ForecastSpec, ModelDraft } from '#domain/model';
+import type { Trained, TrainResult } from './train.types.js';
 
 /** Ticks a stream needs before the network speaks for it: with further inputs, enough for their scales. */
 const WARM_UP = 16;
@@ -22,4 +22,11 @@ export const draftOf = (
   pinned: false,
   createdAt: new Date(now).toISOString(),
   training: record,
+});
+
+export const trainedOf = (weights: Float32Array, { season, transform, gaps }: ForecastSpec): Trained => ({
+  weights,
+  season,
+  transform,
+  gaps,
 });

@@ -14,7 +14,7 @@ import { addScore, SCORE_FIELDS, scoresOf, type Scores } from '#forecasting/scor
 import { wholeSeason } from '#forecasting/season';
 import { Pipeline } from '#pipeline/pipeline';
 import { chooseSeason } from '#training/choose-season';
-import { draftOf } from '#training/draft';
+import { draftOf, trainedOf } from '#training/draft';
 import { train } from '#training/train';
 import type { Cell, Loss, Trained } from '#training/train.types';
 
@@ -32,7 +32,6 @@ export interface BacktestOptions {
   readonly hidden: number;
   /** As in TrainRequest. */
   readonly transform?: Transform | 'auto' | undefined;
-  readonly gaps?: boolean | 'auto' | undefined;
   readonly loss?: Loss | undefined;
   readonly seed: number;
 }
@@ -239,8 +238,8 @@ export class Backtest {
       this.nextTraining = firstTraining(season);
       return;
     }
-    const { horizon, timeZone, cell, hidden, transform, gaps = 'auto', loss, seed } = options;
-    const plan = { horizon, season, timeZone, level: LEVEL, transform, gaps };
+    const { horizon, timeZone, cell, hidden, transform, loss, seed } = options;
+    const plan = { horizon, season, timeZone, level: LEVEL, transform, gaps: 'auto' } as const;
     const result = await train({
       windows,
       inputs: 1,
@@ -256,7 +255,7 @@ export class Backtest {
     this.trainingSeconds += (user + system) / 1e6;
     this.retrains += 1;
     const { weights, forecast } = result;
-    this.champion = { weights, season: forecast.season, transform: forecast.transform, gaps: forecast.gaps };
+    this.champion = trainedOf(weights, forecast);
     if (forecast.season !== this.plan.options.season) this.replan(season, ids, windows);
     const model = await this.registry.publish(draftOf(result, TOPIC, 1, 0), weights);
     await pipeline!.swapModel(await this.registry.load(model));
