@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Registry } from 'prom-client';
 import { loadConfig } from '#config/load-config';
 import { RiverrunError, errorMessage } from '#domain/errors';
+import { targetCount } from '#domain/pipeline-spec';
 import { createJsonLogger } from '#telemetry/json-logger';
 import { createMetrics } from '#telemetry/metrics';
 import { selectImplementation } from '#rnn/network';
@@ -58,9 +59,8 @@ async function main(): Promise<void> {
     onAttempt: (_pipeline, outcome, seconds) => metrics.trainingAttempt(outcome, seconds, clock.now() / 1000),
   });
   for (const source of config.role === 'predictor' ? [] : sources) {
-    const { model, retrainInterval, horizon, season, timeZone, level } = config.pipelines.find(
-      ({ name }) => name === source.pipeline,
-    )!;
+    const pipeline = config.pipelines.find(({ name }) => name === source.pipeline)!;
+    const { model, retrainInterval, horizon, season, timeZone, level } = pipeline;
     scheduler.add(source, {
       interval: retrainInterval,
       cell: model.cell ?? 'gru',
@@ -72,6 +72,7 @@ async function main(): Promise<void> {
       season,
       timeZone,
       level,
+      targets: targetCount(pipeline),
     });
   }
   const training = (pipeline: string): TrainingStatus => scheduler.status(pipeline);

@@ -21,6 +21,8 @@ export interface TrainingPlan {
   readonly timeZone: string;
   readonly level: number;
   /** As in TrainRequest. */
+  readonly targets?: number | undefined;
+  /** As in TrainRequest. */
   readonly transform?: Transform | 'auto' | undefined;
   /** As in TrainRequest. */
   readonly gaps?: boolean | 'auto' | undefined;
@@ -57,11 +59,11 @@ export async function trainChallenger(
 ): Promise<Verdict> {
   const served = await source.served();
   const champion = served === undefined ? undefined : await registry.load(served);
-  const { cell, hidden, horizon, season, timeZone, level, transform, gaps, loss } = plan;
+  const { cell, hidden, horizon, season, timeZone, level, targets, transform, gaps, loss } = plan;
   const request: TrainRequest = {
     windows,
     inputs: source.inputs,
-    ...{ horizon, season, timeZone, level, transform, gaps, loss, cell, hidden, seed },
+    ...{ horizon, season, timeZone, level, targets, transform, gaps, loss, cell, hidden, seed },
     champion: startFrom(champion, plan, source.inputs),
     standIn: champion === undefined ? standInOf(await source.standIn?.()) : undefined,
   };
@@ -94,7 +96,9 @@ function standInOf(artifact: ModelArtifact | undefined): TrainRequest['standIn']
 function startFrom(champion: ModelArtifact | undefined, plan: TrainingPlan, inputs: number): TrainRequest['champion'] {
   const { forecast, network } = champion?.manifest ?? {};
   if (champion === undefined || forecast?.horizon !== plan.horizon || network === undefined) return undefined;
-  const wanted = networkSpec(plan.cell, forecastFeatures(inputs, forecast.gaps), plan.hidden, plan.horizon);
+  const { cell, hidden, horizon, targets = 1 } = plan;
+  if ((forecast.targets ?? 1) !== targets) return undefined;
+  const wanted = networkSpec(cell, forecastFeatures(inputs, forecast.gaps, targets), hidden, targets * horizon);
   const same = JSON.stringify(network) === JSON.stringify(wanted);
   return same ? trainedOf(champion.weights, forecast) : undefined;
 }

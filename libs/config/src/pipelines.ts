@@ -62,6 +62,7 @@ export const pipelineSchema = z
     timeUnit: kinds.choice('s', 'ms', 'us', 'ns').default('ms'),
     timeZone: kinds.timeZone().default('UTC'),
     inputs: oneOrMore(inputName, 'names of inputs, each once').optional(),
+    targets: oneOrMore(inputName, 'names of inputs that are forecast, each once').optional(),
     horizon: kinds.integer(1, 1_000).default(1),
     season: season.default('auto'),
     window: kinds.integer(16, MOST_WINDOW).optional(),
@@ -90,10 +91,15 @@ export const pipelineSchema = z
     if (values !== undefined && pointers.token !== undefined) {
       complain(['fields', 'token'], 'expected either token or values: a stream has tokens or numbers');
     }
-    const inputs = pipeline.inputs ?? inputsOf(values);
+    const { targets } = pipeline;
+    const inputs = pipeline.inputs ?? (values === undefined ? targets : undefined) ?? inputsOf(values);
     if (values !== undefined && values.length !== inputs.length) {
       complain(['inputs'], `expected ${values.length}: one for each of fields.values, in that order`);
     }
+    if (targets?.some((target, k) => target !== inputs[k]) === true)
+      complain(['targets'], `expected the first of the inputs, in their order: ${inputs.join(', ')}`);
+    if (targets !== undefined && pointers.token !== undefined)
+      complain(['targets'], 'expected none: what comes after a token is no number');
     if (inputs.length > 32) complain(['inputs'], 'expected at most 32');
     if (pointers.token !== undefined && inputs.length > 1)
       complain(['inputs'], 'expected one: tokens are a single input');

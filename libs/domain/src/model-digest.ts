@@ -47,8 +47,9 @@ export function validateModel(manifest: Omit<ModelManifest, 'digest'>, weights: 
     requireThat(Array.isArray(manifest.network.layers), 'network.layers must be a list');
     validateNetwork(manifest.network, weights, { capacity: 1, maxWave: 1 });
     requireThat(
-      manifest.forecast === undefined || outputSize(manifest.network) === manifest.forecast.horizon,
-      'forecast.horizon must be the number of the network’s outputs',
+      manifest.forecast === undefined ||
+        outputSize(manifest.network) === (manifest.forecast.targets ?? 1) * manifest.forecast.horizon,
+      'forecast.horizon, times forecast.targets, must be the number of the network’s outputs',
     );
   } catch (error) {
     if (error instanceof RiverrunError) throw error;
@@ -60,7 +61,7 @@ function validateForecast(forecast: unknown): void {
   if (forecast === undefined) return;
   requireThat(typeof forecast === 'object' && forecast !== null, 'forecast must be an object');
   const given: Partial<Record<keyof ForecastSpec, unknown>> = forecast;
-  const { horizon, season, timeZone, transform, gaps, calibration, level } = given;
+  const { horizon, season, timeZone, targets, transform, gaps, calibration, level } = given;
   requireThat(isCount(horizon, 1), 'forecast.horizon must be an integer from 1');
   requireThat(
     isCount(season, 0) && (season === 0 || (season as number) >= (horizon as number)),
@@ -70,6 +71,7 @@ function validateForecast(forecast: unknown): void {
     typeof timeZone === 'string' && isZone(timeZone),
     'forecast.timeZone must be a time zone such as Europe/Berlin',
   );
+  requireThat(targets === undefined || isCount(targets, 1), 'forecast.targets must be an integer from 1');
   requireThat(
     transform === undefined || TRANSFORMS.some((one) => one === transform),
     `forecast.transform must be one of ${TRANSFORMS.join(', ')}`,

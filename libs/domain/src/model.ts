@@ -47,11 +47,13 @@ export interface ForecastSpec {
   readonly season: number;
   /** IANA zone of calendar features. */
   readonly timeZone: string;
+  /** How many inputs are forecast, the first ones; the network's outputs are [targets, horizon]. Default: 1. */
+  readonly targets?: number | undefined;
   /** Default: difference. */
   readonly transform?: Transform | undefined;
   /** Whether the network is given how long ago the tick before was. Default: no. */
   readonly gaps?: boolean | undefined;
-  /** How large the errors of the streams it was trained on were: intervals of streams that have no truths of their own yet. */
+  /** How large the errors of the streams it was trained on were: intervals of streams that have no truths of their own yet, of each target after the other. */
   readonly calibration?: readonly number[];
   /** The share of truths that its quantiles hold; absent: that of the pipeline that serves. */
   readonly level?: number;

@@ -15,6 +15,8 @@ export interface PipelineSpec {
   readonly timeZone: string;
   /** Names of the inputs; their order is the order of the network's features. The first is the one predicted. */
   readonly inputs: readonly string[];
+  /** Where several are predicted: the first ones of `inputs`. */
+  readonly targets?: readonly string[] | undefined;
   /** Rows of history kept for a stream, for training and for re-warming. */
   readonly window: number;
   /** Steps ahead that are forecast, 1 or more. */
@@ -28,6 +30,9 @@ export interface PipelineSpec {
   /** Whether a trained network's forecasts are mixed with the baselines by what each has been worth; else they are served as they are. */
   readonly blend: boolean;
 }
+
+/** How many inputs are predicted. */
+export const targetCount = ({ targets }: Pick<PipelineSpec, 'targets'>): number => targets?.length ?? 1;
 
 export const DEFAULT_PIPELINE: PipelineSpec = {
   name: 'default',

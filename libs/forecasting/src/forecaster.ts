@@ -132,11 +132,6 @@ export class Forecaster {
     return this.plan.horizon;
   }
 
-  /** Whether floats of the one are floats of the other. */
-  hasShape(horizon: number, season: number, wide: number, size: number): boolean {
-    return this.horizon === horizon && this.options.season === season && this.wide === wide && this.size === size;
-  }
-
   /** A stream as on its first day. */
   reset(state: Float64Array, at = 0): void {
     this.plan.reset(state, at);

@@ -3,8 +3,9 @@ import type { PipelineSpec } from '#domain/pipeline-spec';
 import type { ModelArchive, StateStore, TickLog, Watermark, WindowStore } from '#domain/ports';
 import { servedText, type Canary } from '#domain/served';
 import type { OnStep } from '#domain/step';
-import type { Forecaster } from '#forecasting/forecaster';
 import { newTally } from '#forecasting/forecaster';
+import type { JointForecaster } from '#forecasting/joint-forecaster';
+import { haveSameShape } from '#forecasting/plan-shape';
 import { forecasterFor } from './forecasting.js';
 import type { ModelSlot } from './model-slot.js';
 import type { Shadow } from './shadow.js';
@@ -62,10 +63,8 @@ export interface PipelinePorts {
 /** Hidden floats a stream is reckoned with at least: a model with more may come, and the memory around small ones is not free. */
 const TYPICAL_HIDDEN = 64;
 
-const sameShape = (one: Forecaster | undefined, other: Forecaster | undefined): boolean =>
-  one === undefined || other === undefined
-    ? one === other
-    : one.hasShape(other.horizon, other.options.season, other.wide, other.size);
+const sameShape = (one: JointForecaster | undefined, other: JointForecaster | undefined): boolean =>
+  one === undefined || other === undefined ? one === other : haveSameShape(one.shape, other.shape);
 
 export class PipelineCore {
   table: StreamTable;
@@ -74,7 +73,7 @@ export class PipelineCore {
   /** What serves: the champion, and in its place for a share of the streams the canary. */
   model: ModelSlot | undefined;
   canary: Canary<ModelSlot> | undefined;
-  forecaster: Forecaster | undefined;
+  forecaster: JointForecaster | undefined;
   /** Networks made so far: each has a generation of its own. */
   generations = 0;
   /** Beside the model; only where there is one that forecasts. */
@@ -118,7 +117,7 @@ export class PipelineCore {
   }
 
   /** Streams that fit in memory under a forecaster of so many floats. */
-  capacityFor(forecaster: Forecaster | undefined, hidden = TYPICAL_HIDDEN): number {
+  capacityFor(forecaster: JointForecaster | undefined, hidden = TYPICAL_HIDDEN): number {
     const { hotStreams, hotBytes, maxBatch } = this.options;
     const bytes = bytesPerStream(this.spec.inputs.length, forecaster) + 4 * Math.max(hidden, TYPICAL_HIDDEN);
     return Math.min(hotStreams, Math.max(2 * maxBatch, Math.floor(hotBytes / bytes)));

@@ -19,6 +19,9 @@ const STEP = ascii('{"h":');
 const WEIGHT = ascii(',"weight":');
 const ANOMALY = ascii(',"anomaly":');
 const QUANTILES = ascii(',"quantiles":{');
+const TARGETS = ascii(',"targets":{');
+const TARGET = ascii(':{"prediction":');
+const SOURCES = [',"source":"baseline"}', ',"source":"model"}', ',"source":"blend"}'].map(ascii);
 const FIXED_BYTES = 260;
 /** Of a step: its braces and names, and four numbers; and of each quantile. */
 const STEP_BYTES = 70 + 4 * MAX_NUMBER_BYTES;
@@ -43,6 +46,8 @@ export class OutcomeWriter {
   private readonly level: Uint8Array;
   /** `"0.1":` and so on. */
   private readonly quantiles: readonly Uint8Array[];
+  /** Names of the inputs that are forecast as JSON, where they are several. */
+  private readonly targets: readonly Uint8Array[];
 
   constructor(
     model: string | null,
@@ -52,7 +57,13 @@ export class OutcomeWriter {
     public bytes: Uint8Array,
     /** Under a forecast plan: its steps and its intervals' level. */
     private readonly plan:
-      { readonly horizon: number; readonly level: number; readonly quantiles: readonly number[] } | undefined,
+      | {
+          readonly horizon: number;
+          readonly level: number;
+          readonly quantiles: readonly number[];
+          readonly targets: readonly string[];
+        }
+      | undefined,
   ) {
     this.closings = closingsOf(`,"model":${JSON.stringify(model)}`);
     if (canary !== undefined)
@@ -60,6 +71,8 @@ export class OutcomeWriter {
     this.horizon = ascii(`,"horizon":${plan?.horizon ?? 1}`);
     this.level = ascii(`,"level":${plan?.level ?? 0}`);
     this.quantiles = (plan?.quantiles ?? []).map((q) => ascii(`"${q}":`));
+    const { targets = [] } = plan ?? {};
+    this.targets = targets.length > 1 ? targets.map((name) => ascii(JSON.stringify(name))) : [];
   }
 
   /** prediction NaN: null (a stream that never had a value). targetTs NaN: left out. */
@@ -96,7 +109,8 @@ export class OutcomeWriter {
     this.length = copy(bytes, at, (isCanary ? this.canaryClosings! : this.closings)[source]);
   }
 
-  /** Record i of a batch that was stepped under the plan. The last step is the prediction; its interval is left out until it is calibrated. */
+  /** Record i of a batch that was stepped under the plan. The last step is the prediction; its interval is left out until it is calibrated. Several targets stand once more by
+   *  name, the first one included. */
   forecast(
     table: StreamTable,
     slot: number,
@@ -110,19 +124,41 @@ export class OutcomeWriter {
     const { horizon } = this.plan!;
     const topic = (this.topic?.length ?? 0) * 6;
     const stepBytes = STEP_BYTES + this.quantiles.length * QUANTILE_BYTES;
-    this.reserve(FIXED_BYTES + MAX_STREAM_TEXT + 8 * MAX_NUMBER_BYTES + (horizon + 1) * stepBytes + topic + 400);
-    const { bytes } = this;
-    const { steps, weight, anomaly, source } = stepped;
+    const each = (horizon + 1) * stepBytes + 2 * MAX_NUMBER_BYTES;
+    const names = this.targets.reduce((sum, { length }) => sum + length + FIXED_BYTES + each, 0);
+    this.reserve(FIXED_BYTES + MAX_STREAM_TEXT + 6 * MAX_NUMBER_BYTES + each + names + topic + 400);
+    const { bytes, targets } = this;
+    const first = i * Math.max(targets.length, 1);
+    const { steps, source } = stepped;
     let at = this.head(table, slot, ts, offset);
     at = copy(bytes, at, PREDICTION);
-    const last = ((i + 1) * horizon - 1) * STEP_FIELDS;
+    const last = ((first + 1) * horizon - 1) * STEP_FIELDS;
     at = this.step(at, stepped, last);
     if (hasInterval(steps, last)) at = copy(bytes, at, this.level);
     at = copy(bytes, at, this.horizon);
     if (targetTs === targetTs) at = writeInteger(bytes, copy(bytes, at, TARGET_TS), targetTs);
+    at = this.details(at, stepped, first);
+    if (targets.length > 0) {
+      at = copy(bytes, at, TARGETS);
+      for (let k = 0; k < targets.length; k++) {
+        if (k > 0) bytes[at++] = 44;
+        at = copy(bytes, copy(bytes, at, targets[k]), TARGET);
+        at = this.step(at, stepped, ((first + k + 1) * horizon - 1) * STEP_FIELDS);
+        at = copy(bytes, this.details(at, stepped, first + k), SOURCES[source[first + k]]);
+      }
+      bytes[at++] = 125;
+    }
+    this.length = copy(bytes, at, (isCanary ? this.canaryClosings! : this.closings)[source[first]]);
+  }
+
+  /** All steps, the network's share, the anomaly: of row `row` in what has one for each target. Room must be there. */
+  private details(at: number, stepped: SteppedBatch, row: number): number {
+    const { horizon } = this.plan!;
+    const { bytes } = this;
+    const { weight, anomaly, source } = stepped;
     if (horizon > 1) {
       at = copy(bytes, at, STEPS);
-      for (let h = 1, s = i * horizon * STEP_FIELDS; h <= horizon; h++, s += STEP_FIELDS) {
+      for (let h = 1, s = row * horizon * STEP_FIELDS; h <= horizon; h++, s += STEP_FIELDS) {
         if (h > 1) bytes[at++] = 44;
         at = writeInteger(bytes, copy(bytes, at, STEP), h);
         at = this.step(copy(bytes, at, PREDICTION), stepped, s);
@@ -130,11 +166,11 @@ export class OutcomeWriter {
       }
       bytes[at++] = 93;
     }
-    if (source[i] !== Source.baseline)
-      at = writeNumber(bytes, copy(bytes, at, WEIGHT), Math.round(1000 * weight[i]) / 1000);
-    if (anomaly[i] === anomaly[i])
-      at = writeNumber(bytes, copy(bytes, at, ANOMALY), Math.round(1000 * anomaly[i]) / 1000);
-    this.length = copy(bytes, at, (isCanary ? this.canaryClosings! : this.closings)[source[i]]);
+    if (source[row] !== Source.baseline)
+      at = writeNumber(bytes, copy(bytes, at, WEIGHT), Math.round(1000 * weight[row]) / 1000);
+    if (anomaly[row] === anomaly[row])
+      at = writeNumber(bytes, copy(bytes, at, ANOMALY), Math.round(1000 * anomaly[row]) / 1000);
+    return at;
   }
 
   /** A step's forecast and, where there is one, its interval with its quantiles: room must be there. */

@@ -14,7 +14,7 @@ interface Served {
 
 /** Features a tick under the model, for a pipeline with so many inputs. */
 export function featureCount({ features, network, forecast }: ModelManifest, inputs: number): number {
-  if (forecast !== undefined) return forecastFeatures(inputs, forecast.gaps);
+  if (forecast !== undefined) return forecastFeatures(inputs, forecast.gaps, forecast.targets);
   if (network.layers[0]?.type === 'embedding') return 1;
   return features === 'level-and-change' ? 2 * inputs : inputs;
 }

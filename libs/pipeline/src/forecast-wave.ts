@@ -1,5 +1,6 @@
 /** A wave under a forecast plan: each tick is the truth of forecasts made before, then what the network is given; its outputs and the baselines make the next forecast. */
 import type { Forecaster } from '#forecasting/forecaster';
+import type { JointForecaster } from '#forecasting/joint-forecaster';
 import { writeOtherInput } from '#forecasting/other-inputs';
 import { updateScale } from '#rnn/scaler';
 import type { PipelineCore } from './core.js';
@@ -14,7 +15,7 @@ const SOME = 1e-3;
 /** Absorbs a tick and, where `model` has the stream's hidden state, writes what the network is given into its next row. */
 export function absorb(
   core: PipelineCore,
-  forecaster: Forecaster,
+  forecaster: JointForecaster,
   batch: DecodedBatch,
   stepped: SteppedBatch,
   i: number,
@@ -26,28 +27,31 @@ export function absorb(
   const slot = batch.slot[i];
   const at = table.planAt(slot);
   const source = meta[slot * table.fields + Field.source];
-  const value = values[i * inputs];
-  shadow?.score(table, forecaster, slot, value, forecaster.saidByNetwork(plans, at));
-  forecaster.absorb(plans, at, batch.ts[i], value);
-  stepped.expected[i] = forecaster.expected;
-  stepped.expectedHalf[i] = forecaster.issued;
-  stepped.anomaly[i] = forecaster.anomaly;
+  shadow?.score(table, forecaster, slot, values, i * inputs);
+  forecaster.absorb(plans, at, batch.ts[i], values, i * inputs);
+  const { targets } = forecaster;
+  const { length: forecast } = targets;
+  stepped.expected[i] = targets[0].expected;
+  stepped.expectedHalf[i] = targets[0].issued;
+  for (let k = 0; k < forecast; k++) stepped.anomaly[i * forecast + k] = targets[k].anomaly;
   stepped.expectedFromModel[i] = Number(source > Source.baseline);
   const row = model === undefined ? 0 : model.rows * model.network.spec.inputSize;
-  const own = forecaster.plan.features;
+  const own = forecaster.features;
   if (model !== undefined) forecaster.writeFeatures(plans, at, model.network.inputs, row);
   const beside = shadow?.enter(table, slot);
   if (beside !== undefined) forecaster.writeFeatures(plans, at, shadow!.model.network.inputs, beside);
   for (let k = 0; k < inputs; k++) {
     const last = slot * table.fields + Field.inputs + FIELDS_PER_INPUT * k + InputField.last;
     const feature = features[i * inputs + k];
-    if (k > 0 && (model !== undefined || beside !== undefined)) {
+    if (k >= forecast && (model !== undefined || beside !== undefined)) {
       const raw = values[i * inputs + k];
       const scale = last + InputField.scale - InputField.last;
       if (model !== undefined && raw === raw) updateScale(meta, scale, raw, meta[last]);
-      if (model !== undefined) writeOtherInput(model.network.inputs, row + own, k, feature, meta[last], meta, scale);
+      const other = k - forecast;
+      if (model !== undefined)
+        writeOtherInput(model.network.inputs, row + own, other, feature, meta[last], meta, scale);
       if (beside !== undefined)
-        writeOtherInput(shadow!.model.network.inputs, beside + own, k, feature, meta[last], meta, scale);
+        writeOtherInput(shadow!.model.network.inputs, beside + own, other, feature, meta[last], meta, scale);
     }
     meta[last] = feature;
   }
@@ -56,7 +60,7 @@ export function absorb(
 /** Turns the wave's outputs into forecasts, in the same order as each network's inputs were written. */
 export function forecastWave(
   core: PipelineCore,
-  forecaster: Forecaster,
+  forecaster: JointForecaster,
   batch: DecodedBatch,
   stepped: SteppedBatch,
   order: Int32Array,
@@ -64,8 +68,8 @@ export function forecastWave(
   to: number,
 ): void {
   const { table, shadow } = core;
-  const { horizon: H, halves, offsets, plan } = forecaster;
-  const { mixed } = plan;
+  const { horizon: H, targets } = forecaster;
+  const outputSize = targets.length * H;
   shadow?.step();
   for (let w = from; w < to; w++) {
     const i = order[w];
@@ -75,29 +79,36 @@ export function forecastWave(
     const model = core.modelOf(slot);
     let outputs =
       model !== undefined && table.generation[slot] === model.generation ? model.network.outputs : undefined;
-    const at = outputs === undefined ? 0 : H * model!.rows++;
-    if (outputs !== undefined && !allFinite(outputs, at, H)) {
+    const at = outputs === undefined ? 0 : outputSize * model!.rows++;
+    if (outputs !== undefined && !allFinite(outputs, at, outputSize)) {
       // The recurrence has run out of float32: the baselines speak, and the stream starts over.
       model!.network.resetState(slot);
       outputs = undefined;
     }
     forecaster.forecast(table.plans, table.planAt(slot), outputs, at);
-    const weight = forecaster.networkWeight;
-    const source = weight < SOME ? Source.baseline : weight > 1 - SOME ? Source.model : Source.blend;
+    for (let k = 0; k < targets.length; k++) takeForecast(stepped, i * targets.length + k, targets[k]);
+    const [{ plan, halves }] = targets;
     const base = slot * table.fields;
-    table.meta[base + Field.expected] = mixed[H - 1]!;
-    table.meta[base + Field.source] = source;
-    stepped.prediction[i] = mixed[H - 1]!;
-    stepped.half[i] = halves[H - 1]!;
-    stepped.source[i] = source;
-    stepped.weight[i] = weight;
-    for (let h = 0, s = i * H * STEP_FIELDS; h < H; h++) {
-      stepped.steps[s++] = mixed[h]!;
-      stepped.steps[s++] = halves[h]!;
-    }
-    if (offsets.length > 0) stepped.quantiles.set(offsets, i * offsets.length);
+    table.meta[base + Field.expected] = stepped.prediction[i] = plan.mixed[H - 1];
+    table.meta[base + Field.source] = stepped.source[i * targets.length];
+    stepped.half[i] = halves[H - 1];
   }
   shadow?.leave();
+}
+
+/** Into row `row` of what holds a row for each target. */
+function takeForecast(
+  stepped: SteppedBatch,
+  row: number,
+  { horizon: H, plan, halves, offsets, networkWeight }: Forecaster,
+): void {
+  stepped.source[row] = networkWeight < SOME ? Source.baseline : networkWeight > 1 - SOME ? Source.model : Source.blend;
+  stepped.weight[row] = networkWeight;
+  for (let h = 0, s = row * H * STEP_FIELDS; h < H; h++) {
+    stepped.steps[s++] = plan.mixed[h];
+    stepped.steps[s++] = halves[h];
+  }
+  if (offsets.length > 0) stepped.quantiles.set(offsets, row * offsets.length);
 }
 
 export function allFinite(values: Float32Array, from: number, count: number): boolean {

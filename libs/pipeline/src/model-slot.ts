@@ -1,7 +1,7 @@
 /** The model a pipeline serves: its network with the hot streams' hidden states, and how inputs and outputs are to be read. */
 import { RiverrunError } from '#domain/errors';
 import { modelLabel, type ForecastSpec, type ModelArtifact, type ModelManifest } from '#domain/model';
-import type { PipelineSpec } from '#domain/pipeline-spec';
+import { targetCount, type PipelineSpec } from '#domain/pipeline-spec';
 import { createNetwork } from '#rnn/network';
 import type { Network } from '#rnn/network.types';
 import { outputSize } from '#rnn/spec';
@@ -54,9 +54,10 @@ export function createModelSlot(
 /** All that makes a stream's plan what it is, as people read it. */
 function planText(forecast: ForecastSpec | undefined): string {
   if (forecast === undefined) return 'is served raw';
-  const { horizon, season, timeZone, transform = 'difference', gaps = false } = forecast;
+  const { horizon, season, timeZone, targets = 1, transform = 'difference', gaps = false } = forecast;
   const by = transform === 'difference' ? '' : `, transform ${transform}`;
-  return `forecasts ${horizon} steps with ${season === 0 ? 'no season' : `a season of ${season}`} in ${timeZone}${by}${gaps ? ', by its gaps' : ''}`;
+  const of = targets === 1 ? '' : ` of ${targets} targets`;
+  return `forecasts ${horizon} steps${of} with ${season === 0 ? 'no season' : `a season of ${season}`} in ${timeZone}${by}${gaps ? ', by its gaps' : ''}`;
 }
 
 /** Whether both forecast the same steps over the same base, by the same transform: a stream has one plan. */
@@ -104,6 +105,12 @@ export function checkFit(manifest: ModelManifest, spec: PipelineSpec): void {
     throw new RiverrunError(
       'MODEL_MISMATCH',
       `model ${modelLabel(manifest)} forecasts ${forecast.horizon} steps, pipeline ${spec.name} ${spec.horizon}: train one for it`,
+    );
+  const { targets = 1 } = forecast ?? {};
+  if (forecast !== undefined && targets !== targetCount(spec))
+    throw new RiverrunError(
+      'MODEL_MISMATCH',
+      `model ${modelLabel(manifest)} forecasts ${targets} of the inputs, pipeline ${spec.name} ${targetCount(spec)}: train one for it`,
     );
   const wanted = featureCount(manifest, spec.inputs.length);
   if (wanted === manifest.network.inputSize) return;

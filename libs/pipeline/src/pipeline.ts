@@ -2,7 +2,7 @@
 import { RiverrunError } from '#domain/errors';
 import type { LogPosition, Watermark } from '#domain/ports';
 import { modelLabel, type ModelArtifact, type ModelManifest } from '#domain/model';
-import type { PipelineSpec } from '#domain/pipeline-spec';
+import { targetCount, type PipelineSpec } from '#domain/pipeline-spec';
 import { mustBeShare, parseServed, resolveServed, servedText, type Canary, type Served } from '#domain/served';
 import { DEFAULT_OPTIONS, PipelineCore, type PipelineOptions, type PipelinePorts } from './core.js';
 import { checkFit, createModelSlot, mustBeAlike, mustCompare, type ModelSlot } from './model-slot.js';
@@ -307,7 +307,14 @@ export class Pipeline {
       mustCompare(served, artifact.manifest);
       const slot = this.slotFor(artifact, core.table.capacity);
       const { horizon } = served.forecast;
-      core.shadow = new Shadow(slot, served.digest, horizon, core.table.capacity, core.watermark?.trial);
+      core.shadow = new Shadow(
+        slot,
+        served.digest,
+        targetCount(core.spec),
+        horizon,
+        core.table.capacity,
+        core.watermark?.trial,
+      );
       return Promise.resolve();
     });
   }
@@ -355,7 +362,7 @@ export class Pipeline {
   view(id: string): Promise<StreamView | undefined> {
     return this.serially(async () => {
       const slot = await this.slotOf(id);
-      return slot < 0 ? undefined : viewOf(this.core.table, slot);
+      return slot < 0 ? undefined : viewOf(this.core.table, slot, this.spec.targets);
     });
   }
 
@@ -383,7 +390,7 @@ export class Pipeline {
       const streams: StreamView[] = [];
       for (const id of page.ids) {
         const slot = await this.slotOf(id);
-        if (slot >= 0) streams.push(viewOf(this.core.table, slot));
+        if (slot >= 0) streams.push(viewOf(this.core.table, slot, this.spec.targets));
       }
       return { streams, cursor: page.cursor };
     });

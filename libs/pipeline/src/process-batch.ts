@@ -91,8 +91,13 @@ function encode(
   const plan =
     forecaster === undefined
       ? undefined
-      : { horizon: forecaster.horizon, level: core.spec.level, quantiles: forecaster.options.quantiles ?? [] };
-  const roomEach = plan === undefined ? 192 : 256 + 96 * (plan.horizon - 1) + 32 * plan.quantiles.length * plan.horizon;
+      : {
+          horizon: forecaster.horizon,
+          level: core.spec.level,
+          quantiles: forecaster.options.quantiles ?? [],
+          targets: core.spec.targets ?? [],
+        };
+  const roomEach = plan === undefined ? 192 : roomOf(plan);
   const writer = new OutcomeWriter(
     model?.label ?? null,
     canary && { model: canary.model.label, share: canary.share },
@@ -176,6 +181,10 @@ function encode(
     },
   };
 }
+
+/** About as many bytes as a prediction takes. */
+const roomOf = ({ horizon, quantiles, targets }: NonNullable<ConstructorParameters<typeof OutcomeWriter>[4]>): number =>
+  256 + (1 + targets.length) * (96 * (horizon - 1) + 32 * quantiles.length * horizon) + 96 * targets.length;
 
 /** Two take turns: the batch before is being committed, the one before that is over. */
 function takeArena({ arenas }: PipelineCore, size: number): Uint8Array {

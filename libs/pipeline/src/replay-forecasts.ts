@@ -1,5 +1,5 @@
 /** Brings streams under a forecast plan from their windows: what the plan keeps of them where they come with none, and the network's hidden state. */
-import type { Forecaster } from '#forecasting/forecaster';
+import type { JointForecaster } from '#forecasting/joint-forecaster';
 import { writeOtherInput } from '#forecasting/other-inputs';
 import type { Network } from '#rnn/network.types';
 import { fitScales } from './fit-scales.js';
@@ -13,14 +13,15 @@ const WARM_UP_ROWS = 512;
  *  The network's hidden states begin at zeros, WARM_UP_ROWS before the end. Returns the plans, [slots, size]. `afterStep` sees every row of a single stream. */
 export function replayForecasts(
   table: StreamTable,
-  forecaster: Forecaster,
+  forecaster: JointForecaster,
   network: Network | undefined,
   slots: readonly number[],
   rows: readonly Float64Array[],
   width: number,
   afterStep?: (row: number) => void,
 ): Float64Array {
-  const { size, horizon } = forecaster;
+  const { size, horizon, features } = forecaster;
+  const targets = forecaster.targets.length;
   const inputs = width - 1;
   const plans = new Float64Array(slots.length * size);
   const last = new Float64Array(slots.length * inputs).fill(NaN);
@@ -38,17 +39,16 @@ export function replayForecasts(
       if (step >= counts[k]) continue;
       const row = rows[k];
       const at = step * width;
-      forecaster.absorb(plans, k * size, row[at], row[at + 1]);
+      forecaster.absorb(plans, k * size, row[at], row, at + 1);
       const warm = isWarm(k);
       const to = warm ? n * network!.spec.inputSize : 0;
       if (warm) forecaster.writeFeatures(plans, k * size, network!.inputs, to);
-      for (let input = 1; input < inputs; input++) {
+      for (let input = targets; input < inputs; input++) {
         const value = row[at + 1 + input];
         const previous = last[k * inputs + input];
         const known = (last[k * inputs + input] = value === value ? value : previous);
         const scale = scaleIndex(table, slots[k], input);
-        if (warm)
-          writeOtherInput(network!.inputs, to + forecaster.plan.features, input, known, previous, table.meta, scale);
+        if (warm) writeOtherInput(network!.inputs, to + features, input - targets, known, previous, table.meta, scale);
       }
       if (warm) network!.slots[n++] = slots[k];
     }
@@ -60,7 +60,7 @@ export function replayForecasts(
       // The network has learnt from these rows: what it says of them is no measure of what it will be worth.
       const outputs = warm && afterStep !== undefined ? network!.outputs : undefined;
       forecaster.forecast(plans, k * size, outputs, output);
-      if (warm) output += horizon;
+      if (warm) output += targets * horizon;
     }
     afterStep?.(step);
   }
@@ -72,14 +72,14 @@ export function replayForecasts(
 /** Brings streams under what is served now. A stream's own plan stays where it has one: it has seen more than the window. */
 export function warmUpForecasts(
   table: StreamTable,
-  forecaster: Forecaster,
+  forecaster: JointForecaster,
   model: ModelSlot | undefined,
   slots: readonly number[],
   rows: readonly Float64Array[],
   width: number,
 ): void {
-  // The first input's scale is the plan's.
-  slots.forEach((slot, k) => fitScales(table, slot, rows[k], width, 1));
+  // The targets' scales are the plan's.
+  slots.forEach((slot, k) => fitScales(table, slot, rows[k], width, forecaster.targets.length));
   const plans = replayForecasts(table, forecaster, model?.network, slots, rows, width);
   slots.forEach((slot, k) => {
     table.generation[slot] = model?.generation ?? 0;

@@ -2,7 +2,7 @@
  *  champion's network said, truth by truth. Nobody is served any of it, and no outcome depends on it: so it lives in memory, and what a restart loses is made anew from
  *  the streams' windows. Only the comparison itself is stored, with the watermark. */
 import type { Trial } from '#domain/ports';
-import type { Forecaster } from '#forecasting/forecaster';
+import type { JointForecaster } from '#forecasting/joint-forecaster';
 import { compareLosses, evidence, resetTest, TEST_SIZE, testBlock } from '#forecasting/sequential-test';
 import type { ModelSlot } from './model-slot.js';
 import type { StreamTable } from './stream-table.js';
@@ -14,7 +14,7 @@ export class Shadow {
   private rows = 0;
   /** `StreamTable.lives` of the stream that the hidden state in a slot belongs to; 0: none. */
   private readonly lives: Int32Array;
-  /** [capacity, H] What was forecast, by the target's count modulo H; of streams that are known only: `learnt` makes a slot's. */
+  /** [capacity, targets, H] What was forecast, by the target's count modulo H; of streams that are known only: `learnt` makes a slot's. */
   private readonly pending: Float64Array;
   private readonly test = new Float64Array(TEST_SIZE);
   private readonly block: number;
@@ -23,12 +23,13 @@ export class Shadow {
   constructor(
     readonly model: ModelSlot,
     private readonly champion: string,
+    private readonly targets: number,
     private readonly horizon: number,
     capacity: number,
     former: Trial | undefined,
   ) {
     this.lives = new Int32Array(capacity);
-    this.pending = new Float64Array(capacity * horizon);
+    this.pending = new Float64Array(capacity * targets * horizon);
     this.block = testBlock(horizon);
     resetTest(this.test, 0);
     const { digest } = model.manifest;
@@ -53,22 +54,27 @@ export class Shadow {
   /** Its hidden state has just been made. */
   learnt(table: StreamTable, slot: number): void {
     this.lives[slot] = table.lives[slot];
-    this.pending.fill(NaN, slot * this.horizon, (slot + 1) * this.horizon);
+    const each = this.targets * this.horizon;
+    this.pending.fill(NaN, slot * each, (slot + 1) * each);
   }
 
-  /** A tick that the forecaster has not absorbed yet: the truth of a forecast. `said`: by the champion's network. */
-  score(table: StreamTable, forecaster: Forecaster, slot: number, value: number, said: number): void {
+  /** A tick that the forecaster has not absorbed yet: the truth of forecasts. Its values are values[from ..]; each target counts. */
+  score(table: StreamTable, forecaster: JointForecaster, slot: number, values: Float64Array, from: number): void {
     if (!this.knows(table, slot)) return;
-    const { plan } = forecaster;
-    const at = table.planAt(slot);
-    const scale = plan.scaleOf(table.plans, at);
-    const forecast = this.pending[slot * this.horizon + (plan.countOf(table.plans, at) % this.horizon)];
-    const champion = Math.abs(value - said) / scale;
-    const challenger = Math.abs(value - forecast) / scale;
-    if (!Number.isFinite(champion + challenger)) return;
-    this.wave.n += 1;
-    this.wave.champion += champion;
-    this.wave.challenger += challenger;
+    const { plans } = table;
+    const { horizon: H, targets, pending, wave } = this;
+    for (let k = 0, at = table.planAt(slot); k < targets; k++, at += forecaster.part) {
+      const { plan } = forecaster.targets[k];
+      const scale = plan.scaleOf(plans, at);
+      const value = values[from + k];
+      const forecast = pending[(slot * targets + k) * H + (plan.countOf(plans, at) % H)];
+      const champion = Math.abs(value - forecaster.targets[k].saidByNetwork(plans, at)) / scale;
+      const challenger = Math.abs(value - forecast) / scale;
+      if (!Number.isFinite(champion + challenger)) continue;
+      wave.n += 1;
+      wave.champion += champion;
+      wave.challenger += challenger;
+    }
   }
 
   /** Takes the tick's place in the wave, if the stream is known; the network's inputs from the returned float on are to be written. */
@@ -91,13 +97,18 @@ export class Shadow {
   }
 
   /** After the tick was absorbed and the wave stepped, in the order of `enter`. */
-  forecast(table: StreamTable, forecaster: Forecaster, slot: number): void {
+  forecast(table: StreamTable, forecaster: JointForecaster, slot: number): void {
     if (!this.knows(table, slot)) return;
-    const { plan } = forecaster;
-    const { horizon: H } = this;
-    const at = table.planAt(slot);
-    const forecast = plan.meant(table.plans, at, H, this.model.network.outputs[this.rows++ * H + H - 1]);
-    this.pending[slot * H + ((plan.countOf(table.plans, at) - 1) % H)] = plan.asKept(table.plans, at, forecast);
+    const { plans } = table;
+    const { horizon: H, targets } = this;
+    const { outputs } = this.model.network;
+    const row = this.rows++ * targets * H;
+    for (let k = 0, at = table.planAt(slot); k < targets; k++, at += forecaster.part) {
+      const { plan } = forecaster.targets[k];
+      const forecast = plan.meant(plans, at, H, outputs[row + k * H + H - 1]);
+      const pending = (slot * targets + k) * H + ((plan.countOf(plans, at) - 1) % H);
+      this.pending[pending] = plan.asKept(plans, at, forecast);
+    }
   }
 
   /** The wave is over. */

@@ -1,16 +1,18 @@
 /** A stream's state as bytes, and back. Little-endian:
- *  u8 version, u8 inputs, u8 tail rows, u8 plan (0: none), u32 hidden floats, u32 x 2 model tag, then float64 fields, float64 tail rows, the plan, float32 hidden state.
- *  A plan is u32 horizon, u32 season, u32 float64s, u32 float32s, and these (libs/forecasting); streams of models that are served raw have none.
+ *  u8 version, u8 inputs, u8 tail rows, u8 targets + 1 (0: no plan), u32 hidden floats, u32 x 2 model tag, then float64 fields, float64 tail rows, the plan of each target, float32
+ *  hidden state. A plan is u32 horizon, u32 season, u32 float64s, u32 float32s, and these (libs/forecasting); streams of models that are served raw have none.
  *  16 + 8 (13 + 5 inputs) + 8 rows (1 + inputs) + (16 + 8 wide + 4 narrow) + 4 hidden bytes: 288 for a raw GRU-32 with one input and an empty tail. */
 import { RiverrunError } from '#domain/errors';
+import { haveSameShape, type PlanShape } from '#forecasting/plan-shape';
 import type { ModelSlot } from './model-slot.js';
 import { Field, fieldCount, type StreamTable } from './stream-table.js';
 
 const VERSION = 1;
 const HEADER_BYTES = 16;
 const PLAN_HEADER_BYTES = 16;
-/** In the header: a plan of float64s and float32s; a first version's were float64s all, and are left out like those of another shape. */
-const [NO_PLAN, PLAN] = [0, 2];
+/** In the header: 1 is a first version's plan, float64s all, of one target; it is left out like those of another shape. */
+const NO_PLAN = 0;
+const targetsIn = (plan: number): number => (plan === NO_PLAN ? 0 : Math.max(1, plan - 1));
 /** Records start at multiples of 8, so that float64 views fit. */
 const ALIGN = 8;
 
@@ -60,14 +62,14 @@ export class StateWriter {
     const start = (this.length + ALIGN - 1) & -ALIGN;
     const base = slot * fields;
     const tailValues = meta[base + Field.tailRows] * (1 + inputs);
-    const { size = 0, wide = 0 } = forecaster ?? {};
-    const planBytes = forecaster === undefined ? 0 : planLength(wide, size - wide);
+    const shape = forecaster?.shape;
+    const planBytes = shape === undefined ? 0 : plansLength(shape);
     const end = start + HEADER_BYTES + 8 * (fields + tailValues) + planBytes + 4 * hidden;
     this.reserve(end);
     this.bytes[start] = VERSION;
     this.bytes[start + 1] = inputs;
     this.bytes[start + 2] = meta[base + Field.tailRows]!;
-    this.bytes[start + 3] = forecaster === undefined ? NO_PLAN : PLAN;
+    this.bytes[start + 3] = shape === undefined ? NO_PLAN : shape.targets + 1;
     const word = start >> 2;
     this.words[word + 1] = hidden;
     this.words[word + 2] = warm ? model.tag[0] : 0;
@@ -76,23 +78,28 @@ export class StateWriter {
     for (let f = 0; f < fields; f++) this.floats64[at++] = oneNaN(meta[base + f]);
     const row = slot * tailStride;
     for (let k = 0; k < tailValues; k++) this.floats64[at++] = oneNaN(tail[row + k]);
-    if (forecaster !== undefined) {
-      this.words[at << 1] = forecaster.horizon;
-      this.words[(at << 1) + 1] = forecaster.options.season;
-      this.words[(at << 1) + 2] = wide;
-      this.words[(at << 1) + 3] = size - wide;
-      const narrow = (at + (PLAN_HEADER_BYTES >> 3) + wide) << 1;
-      const from = table.planAt(slot);
-      for (let k = 0, to = at + (PLAN_HEADER_BYTES >> 3); k < wide; k++)
-        this.floats64[to + k] = oneNaN(plans[from + k]);
-      for (let k = wide, to = narrow - wide; k < size; k++) this.floats32[to + k] = oneNaN(plans[from + k]);
-      at += planBytes >> 3;
-      // States are compared byte by byte.
-      if ((size - wide) % 2 === 1) this.words[(at << 1) - 1] = 0;
-    }
+    if (shape !== undefined)
+      for (let target = 0; target < shape.targets; target++)
+        at = this.writePlan(at, shape, plans, table.planAt(slot) + target * shape.size);
     if (warm) model.network.readState(slot, this.floats32, at << 1);
     this.length = end;
     return start;
+  }
+
+  /** One target's, plans[from ..], at float64 `at`; returns where it ends. */
+  private writePlan(at: number, shape: PlanShape, plans: Float64Array, from: number): number {
+    const { horizon, season, wide, size } = shape;
+    this.words[at << 1] = horizon;
+    this.words[(at << 1) + 1] = season;
+    this.words[(at << 1) + 2] = wide;
+    this.words[(at << 1) + 3] = size - wide;
+    const narrow = (at + (PLAN_HEADER_BYTES >> 3) + wide) << 1;
+    for (let k = 0, to = at + (PLAN_HEADER_BYTES >> 3); k < wide; k++) this.floats64[to + k] = oneNaN(plans[from + k]);
+    for (let k = wide, to = narrow - wide; k < size; k++) this.floats32[to + k] = oneNaN(plans[from + k]);
+    const end = at + (planLength(wide, size - wide) >> 3);
+    // States are compared byte by byte.
+    if ((size - wide) % 2 === 1) this.words[(end << 1) - 1] = 0;
+    return end;
   }
 
   private reserve(end: number): void {
@@ -111,19 +118,26 @@ const oneNaN = (x: number): number => (x === x ? x : NaN);
 
 /** Bytes of a plan, so that float64s may follow. */
 const planLength = (wide: number, narrow: number): number => PLAN_HEADER_BYTES + 8 * wide + ((4 * narrow + 7) & -8);
+/** And of those of all targets. */
+const plansLength = ({ targets, wide, size }: PlanShape): number => targets * planLength(wide, size - wide);
 
 /** The shape of the plan in a stored state; undefined where there is none. */
-export function planIn(
-  bytes: Uint8Array,
-  inputs: number,
-): { horizon: number; season: number; wide: number; size: number } | undefined {
-  if (bytes.length < HEADER_BYTES || bytes[3] !== PLAN) return undefined;
+export function planIn(bytes: Uint8Array, inputs: number): PlanShape | undefined {
+  if (bytes.length < HEADER_BYTES || bytes[3] === NO_PLAN) return undefined;
   const at = HEADER_BYTES + 8 * (fieldCount(inputs) + bytes[2] * (1 + inputs));
   if (bytes.length < at + PLAN_HEADER_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const word = (k: number): number => view.getUint32(at + 4 * k, true);
-  return { horizon: word(0), season: word(1), wide: word(2), size: word(2) + word(3) };
+  return shapeAt(targetsIn(bytes[3]), (k) => view.getUint32(at + 4 * k, true));
 }
+
+/** Of a plan's header, word by word; all targets have the same. */
+const shapeAt = (targets: number, word: (k: number) => number): PlanShape => ({
+  targets,
+  horizon: word(0),
+  season: word(1),
+  wide: word(2),
+  size: word(2) + word(3),
+});
 
 /** ts of a stored stream's last tick, ms; NaN before the first. */
 export const storedTime = (bytes: Uint8Array): number =>
@@ -158,12 +172,11 @@ export function readState(bytes: Uint8Array, table: StreamTable, slot: number, m
   const hidden = words[1];
   const tailValues = rows * (1 + inputs);
   const planAt = HEADER_BYTES + 8 * (fields + tailValues);
-  const kind = bytes[3];
-  const [wide, narrow] =
-    bytes.length < planAt + PLAN_HEADER_BYTES ? [0, 0] : [words[(planAt >> 2) + 2], words[(planAt >> 2) + 3]];
-  const planBytes = kind === NO_PLAN ? 0 : planLength(wide, narrow);
+  const targets = targetsIn(bytes[3]);
+  const shape = shapeAt(targets, (k) => (bytes.length < planAt + PLAN_HEADER_BYTES ? 0 : words[(planAt >> 2) + k]));
+  const planBytes = plansLength(shape);
   const expected = planAt + planBytes + 4 * hidden;
-  if (bytes[0] !== VERSION || kind > PLAN || bytes[1] !== inputs || !(rows <= 16) || bytes.length !== expected)
+  if (bytes[0] !== VERSION || targets > inputs || bytes[1] !== inputs || !(rows <= 16) || bytes.length !== expected)
     throw new RiverrunError(
       'STATE_CORRUPT',
       `the stored state of stream ${table.ids[slot]} cannot be read (${bytes.length} bytes, version ${bytes[0]})`,
@@ -171,14 +184,14 @@ export function readState(bytes: Uint8Array, table: StreamTable, slot: number, m
   let at = HEADER_BYTES >> 3;
   for (let f = 0, to = slot * fields; f < fields; f++) meta[to + f] = floats64[at++];
   for (let k = 0, to = slot * tailStride; k < tailValues; k++) tail[to + k] = floats64[at++];
-  const planFits =
-    kind === PLAN && forecaster?.hasShape(words[planAt >> 2], words[(planAt >> 2) + 1], wide, wide + narrow) === true;
+  const planFits = targets > 0 && forecaster !== undefined && haveSameShape(shape, forecaster.shape);
   table.planned[slot] = planFits ? 1 : 0;
-  if (planFits) {
-    const to = table.planAt(slot);
-    const from = at + (PLAN_HEADER_BYTES >> 3);
+  for (let target = 0; planFits && target < targets; target++) {
+    const { wide, size } = shape;
+    const to = table.planAt(slot) + target * size;
+    const from = at + (PLAN_HEADER_BYTES >> 3) + (((target * planBytes) / targets) >> 3);
     for (let k = 0; k < wide; k++) plans[to + k] = floats64[from + k];
-    for (let k = 0, start = (from + wide) << 1; k < narrow; k++) plans[to + wide + k] = floats32[start + k];
+    for (let k = wide, start = ((from + wide) << 1) - wide; k < size; k++) plans[to + k] = floats32[start + k];
   }
   at += planBytes >> 3;
   const fits =

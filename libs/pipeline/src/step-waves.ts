@@ -25,18 +25,21 @@ export function stepWaves(
   const { count } = records;
   const { forecaster } = core;
   const outputSize = forecaster === undefined ? (core.model?.network.outputSize ?? 1) : 1;
+  const targets = forecaster?.targets.length ?? 0;
+  const each = targets * (forecaster?.horizon ?? 0);
+  const quantiles = forecaster?.options.quantiles?.length ?? 0;
   const stepped: SteppedBatch = {
     prediction: new Float64Array(count).fill(NaN),
     half: new Float64Array(count).fill(NaN),
     expected: new Float64Array(count).fill(NaN),
     expectedHalf: new Float64Array(count).fill(NaN),
     expectedFromModel: new Uint8Array(count),
-    source: new Int8Array(count),
+    source: new Int8Array(count * Math.max(targets, 1)),
     outputs: new Float32Array(outputSize > 1 ? count * outputSize : 0),
-    steps: new Float64Array(forecaster === undefined ? 0 : count * forecaster.horizon * STEP_FIELDS),
-    weight: new Float64Array(forecaster === undefined ? 0 : count),
-    quantiles: new Float64Array(count * (forecaster?.offsets.length ?? 0)),
-    anomaly: new Float64Array(forecaster === undefined ? 0 : count),
+    steps: new Float64Array(count * each * STEP_FIELDS),
+    weight: new Float64Array(count * targets),
+    quantiles: new Float64Array(count * each * quantiles),
+    anomaly: new Float64Array(count * targets),
   };
   const { order, waveEnds } = wavesOf(core, batch);
   let from = 0;

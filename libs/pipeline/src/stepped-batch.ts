@@ -3,7 +3,7 @@
 /** Numbers of a step in `SteppedBatch.steps`: forecast, and half the width of its interval. */
 export const STEP_FIELDS = 2;
 
-/** Columns by record. */
+/** Columns by record; where several inputs are forecast, those of [count] are the first one's. */
 export interface SteppedBatch {
   readonly prediction: Float64Array;
   /** Half the width of its interval; NaN where there is none. */
@@ -12,14 +12,15 @@ export interface SteppedBatch {
   readonly expected: Float64Array;
   readonly expectedHalf: Float64Array;
   readonly expectedFromModel: Uint8Array;
+  /** [count, targets] */
   readonly source: Int8Array;
   /** [count, outputSize]; filled for models with several outputs that are served raw. */
   readonly outputs: Float32Array;
-  /** Under a forecast plan: [count, H, STEP_FIELDS], and the network's share in the forecast H steps ahead. */
+  /** Under a forecast plan: [count, targets, H, STEP_FIELDS]; and [count, targets], the network's share in the forecast H steps ahead. */
   readonly steps: Float64Array;
   readonly weight: Float64Array;
-  /** [count, H, quantiles] How far each quantile lies above the forecast; NaN where it is not calibrated. */
+  /** [count, targets, H, quantiles] How far each quantile lies above the forecast; NaN where it is not calibrated. */
   readonly quantiles: Float64Array;
-  /** How many half widths the tick lay off what had been forecast for it; NaN where nothing was. */
+  /** [count, targets] How many half widths the tick lay off what had been forecast for it; NaN where nothing was. */
   readonly anomaly: Float64Array;
 }

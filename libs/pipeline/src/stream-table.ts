@@ -1,6 +1,6 @@
 /** The streams that are hot in memory: a hash table from id to slot, and what is known of each stream in columns by slot. */
 import { SEGMENT_ROWS } from '#domain/ports';
-import type { Forecaster } from '#forecasting/forecaster';
+import type { JointForecaster } from '#forecasting/joint-forecaster';
 import { SCALE_FIELDS } from '#rnn/scaler';
 
 /** What a stream's state holds besides its hidden state and its youngest window rows; one float64 each, in this order in memory and on disk. */
@@ -48,7 +48,7 @@ export const scaleIndex = ({ fields }: StreamTable, slot: number, input: number)
 export const tailLength = (inputs: number): number => SEGMENT_ROWS * (1 + inputs);
 
 /** Estimated bytes a hot stream takes besides its hidden state: columns, id, hash table. */
-export const bytesPerStream = (inputs: number, forecaster: Forecaster | undefined): number =>
+export const bytesPerStream = (inputs: number, forecaster: JointForecaster | undefined): number =>
   8 * (fieldCount(inputs) + tailLength(inputs) + (forecaster?.size ?? 0)) + SHORT_ID + 120;
 
 /** Bytes of `StreamTable.shortIds` a slot. */
@@ -90,7 +90,7 @@ export class StreamTable {
     readonly capacity: number,
     inputs: number,
     /** Another one of the same shape may take its place. */
-    public forecaster: Forecaster | undefined = undefined,
+    public forecaster: JointForecaster | undefined = undefined,
   ) {
     this.fields = fieldCount(inputs);
     this.tailStride = tailLength(inputs);

@@ -2,7 +2,8 @@
 import { TRANSFORMS } from '#domain/model';
 import type { PipelineSpec } from '#domain/pipeline-spec';
 import type { StreamScores } from '#forecasting/accounts';
-import { Forecaster } from '#forecasting/forecaster';
+import { JointForecaster } from '#forecasting/joint-forecaster';
+import { haveSameShape, type PlanShape } from '#forecasting/plan-shape';
 import { planIn, readState } from './state-codec.js';
 import { Field, FIELDS_PER_INPUT, Source, StreamTable } from './stream-table.js';
 
@@ -23,6 +24,14 @@ export interface StreamView {
   /** Under a forecast plan: the newest forecasts at the steps that learn, with their intervals (null until calibrated); what forecasts have been worth. */
   readonly forecast?: readonly StepView[];
   readonly scores?: ScoresView;
+  /** Where several inputs are forecast: of each the same, by name; what stands outside is the first one's. */
+  readonly targets?: Readonly<Record<string, TargetView>>;
+}
+
+export interface TargetView {
+  readonly prediction: number | null;
+  readonly forecast: readonly StepView[];
+  readonly scores: ScoresView;
 }
 
 export interface StepView {
@@ -37,12 +46,14 @@ export interface StepView {
 /** null where nothing is known yet. */
 export type ScoresView = { readonly [name in keyof StreamScores]: number | null };
 
-export function viewOf(table: StreamTable, slot: number): StreamView {
+/** `targets`: names of the inputs that are forecast, where they are several. */
+export function viewOf(table: StreamTable, slot: number, targets: readonly string[] = []): StreamView {
   const inputs = table.tailStride / 16 - 1;
   const base = slot * table.fields;
   const field = (f: number): number => table.meta[base + f];
-  const plan = planView(table, slot);
-  const steps = plan?.forecast?.at(-1)?.h ?? 1;
+  const plans = planViews(table, slot);
+  const plan = plans?.[0];
+  const steps = plan?.forecast.at(-1)?.h ?? 1;
   const scored = field(Field.evaluations) > 0;
   return {
     id: table.ids[slot],
@@ -53,9 +64,10 @@ export function viewOf(table: StreamTable, slot: number): StreamView {
     prediction: orNull(field(Field.expected)),
     targetTs: field(Field.spacing) > 0 ? field(Field.ts) + Math.round(steps * field(Field.spacing)) : null,
     source: SOURCES.get(field(Field.source)) ?? 'baseline',
-    maeModel: plan === undefined ? (scored ? field(Field.modelError) : null) : plan.scores!.mae,
-    maePersistence: plan === undefined ? (scored ? field(Field.baselineError) : null) : plan.scores!.maePersistence,
-    ...plan,
+    maeModel: plan === undefined ? (scored ? field(Field.modelError) : null) : plan.scores.mae,
+    maePersistence: plan === undefined ? (scored ? field(Field.baselineError) : null) : plan.scores.maePersistence,
+    ...(plan && { forecast: plan.forecast, scores: plan.scores }),
+    ...(targets.length > 1 && plans && { targets: Object.fromEntries(targets.map((name, k) => [name, plans[k]])) }),
   };
 }
 
@@ -64,22 +76,25 @@ const SOURCES = new Map<number, StreamView['source']>([
   [Source.blend, 'blend'],
 ]);
 
-function planView(table: StreamTable, slot: number): Pick<StreamView, 'forecast' | 'scores'> | undefined {
-  const { forecaster, planned, plans } = table;
+function planViews({ forecaster, planned, plans }: StreamTable, slot: number): TargetView[] | undefined {
   if (forecaster === undefined || planned[slot] === 0) return undefined;
-  const at = table.planAt(slot);
-  const scores = forecaster.scores(plans, at);
   const { quantiles: levels = [] } = forecaster.options;
-  return {
-    forecast: forecaster.newest(plans, at).map(({ h, prediction, half, quantiles }) => ({
-      h,
-      prediction: orNull(prediction),
-      lower: orNull(prediction - half),
-      upper: orNull(prediction + half),
-      ...(levels.length > 0 && { quantiles: Object.fromEntries(levels.map((q, k) => [q, orNull(quantiles[k])])) }),
-    })),
-    scores: Object.fromEntries(Object.entries(scores).map(([name, x]) => [name, orNull(x as number)])) as ScoresView,
-  };
+  return forecaster.targets.map((target, k) => {
+    const at = slot * forecaster.size + k * forecaster.part;
+    const newest = target.newest(plans, at);
+    const scores = Object.entries(target.scores(plans, at)).map(([name, x]) => [name, orNull(x as number)]);
+    return {
+      prediction: orNull(newest[newest.length - 1].prediction),
+      forecast: newest.map(({ h, prediction, half, quantiles }) => ({
+        h,
+        prediction: orNull(prediction),
+        lower: orNull(prediction - half),
+        upper: orNull(prediction + half),
+        ...(levels.length > 0 && { quantiles: Object.fromEntries(levels.map((q, j) => [q, orNull(quantiles[j])])) }),
+      })),
+      scores: Object.fromEntries(scores) as ScoresView,
+    };
+  });
 }
 
 /** JSON has no NaN. */
@@ -92,25 +107,26 @@ export function viewOfState(
   id: string,
   state: Uint8Array,
   inputs: number,
-  { level, quantiles }: Pick<PipelineSpec, 'level' | 'quantiles'>,
+  { level, quantiles, targets }: Pick<PipelineSpec, 'level' | 'quantiles' | 'targets'>,
 ): StreamView {
   const shape = planIn(state, inputs);
   const forecaster = shape && forecasterOf(shape, level, quantiles);
   const table = new StreamTable(1, inputs, forecaster);
   const slot = table.insert(id, 0);
   readState(state, table, slot, undefined);
-  return viewOf(table, slot);
+  return viewOf(table, slot, targets);
 }
 
 /** What is looked at depends on no zone, and on the level in the Winkler score alone; what the network is given shows in the size. undefined: the plan has other quantiles. */
 function forecasterOf(
-  { horizon, season, wide, size }: NonNullable<ReturnType<typeof planIn>>,
+  shape: PlanShape,
   level: number,
   quantiles: readonly number[] | undefined,
-): Forecaster | undefined {
+): JointForecaster | undefined {
+  const { targets, horizon, season } = shape;
   for (const plan of PLANS) {
-    const forecaster = new Forecaster({ horizon, season, timeZone: 'UTC', level, quantiles, ...plan });
-    if (forecaster.hasShape(horizon, season, wide, size)) return forecaster;
+    const forecaster = new JointForecaster({ targets, horizon, season, timeZone: 'UTC', level, quantiles, ...plan });
+    if (haveSameShape(forecaster.shape, shape)) return forecaster;
   }
   return undefined;
 }

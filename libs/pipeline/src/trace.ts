@@ -49,12 +49,13 @@ export function traceOf(core: PipelineCore, slot: number, rows: Float64Array, li
   const memory = new Float32Array(model.network.stateSize);
   model.network.readState(slot, live);
   const { forecaster } = core;
-  if (forecaster !== undefined)
+  if (forecaster !== undefined) {
+    const { mixed } = forecaster.targets[0].plan;
     replayForecasts(core.table, forecaster, model.network, [slot], [rows], width, (step) => {
       model.network.readState(slot, memory);
-      add(step, Array.from(memory), orNull(forecaster.plan.mixed[forecaster.horizon - 1]));
+      add(step, Array.from(memory), orNull(mixed[forecaster.horizon - 1]));
     });
-  else
+  } else
     replay(core.table, model, [slot], [rows], width, (step) => {
       model.network.readState(slot, memory);
       const output = toStreamUnits(

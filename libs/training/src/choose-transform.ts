@@ -12,10 +12,11 @@ const SURELY = 1.5;
 /** Errors of h-step forecasts hang together over h: as many horizons count as one. */
 const BLOCK_HORIZONS = 2;
 
-/** Those that windows allow, the difference first. Only what is above 0 has logarithms. */
-export function candidatesFor(windows: readonly Float64Array[], width: number): Transform[] {
+/** Those that windows' first `targets` inputs allow, the difference first. Only what is above 0 has logarithms. */
+export function candidatesFor(windows: readonly Float64Array[], width: number, targets: number): Transform[] {
   const positive = windows.every((window) => {
-    for (let at = 1; at < window.length; at += width) if (window[at] <= 0) return false;
+    for (let at = 1; at < window.length; at += width)
+      for (let k = 0; k < targets; k++) if (window[at + k] <= 0) return false;
     return true;
   });
   return positive ? ['difference', 'log', 'none'] : ['difference', 'none'];

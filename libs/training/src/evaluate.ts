@@ -1,5 +1,6 @@
 /** What a network is worth on the newest rows of some windows, which it was not trained on: each window is gone through as live ticks are, forecasts first. */
-import { Forecaster } from '#forecasting/forecaster';
+import type { Forecaster } from '#forecasting/forecaster';
+import { JointForecaster } from '#forecasting/joint-forecaster';
 import { forecastFeatures } from '#forecasting/other-inputs';
 import type { TrainingRows } from '#forecasting/training-rows';
 import { intervalPlan, intervalPoolSize, learnIntervalPool, resetIntervalPool } from '#forecasting/intervals';
@@ -13,14 +14,14 @@ const CONTEXT = 256;
 export interface Evaluation {
   /** Truths scored. */
   readonly rows: number;
-  /** Mean absolute errors H steps ahead, in units of each stream's scale: of the mixture, the network alone, persistence and the best of all baselines. */
+  /** Mean absolute errors H steps ahead, in units of each stream's scale, over all targets: of the mixture, the network alone, persistence and the best of all baselines. */
   readonly mae: number;
   readonly networkMae: number;
   readonly persistenceMae: number;
   readonly baselineMae: number;
-  /** Errors by step, for streams that have no truths of their own yet. */
+  /** Errors by target and step, for streams that have no truths of their own yet. */
   readonly calibration: number[];
-  /** The network's errors one by one, a held-back row each; NaN where there is none. */
+  /** The network's errors one by one, a held-back row each (of its targets the mean); NaN where there is none. */
   readonly errors: number[];
 }
 
@@ -34,15 +35,15 @@ export function evaluate(
   held: readonly number[],
   inputs: number,
 ): Evaluation {
-  const forecaster = new Forecaster(plan);
+  const forecaster = new JointForecaster(plan);
   const served = createNetwork(network, weights, { capacity: 1, maxWave: 1 });
-  const { knots } = forecaster.plan;
-  const pooled = intervalPlan({ steps: knots.length, level: plan.level, phases: 0 });
-  const pool = new Float64Array(intervalPoolSize(pooled));
-  resetIntervalPool(pooled, pool);
+  const { targets, part } = forecaster;
+  const pooled = intervalPlan({ steps: targets[0].plan.knots.length, level: plan.level, phases: 0 });
+  const pools = targets.map(() => new Float64Array(intervalPoolSize(pooled)));
+  for (const pool of pools) resetIntervalPool(pooled, pool);
   const state = new Float64Array(forecaster.size);
   const width = 1 + inputs;
-  const size = forecastFeatures(inputs, plan.gaps);
+  const size = forecastFeatures(inputs, plan.gaps, plan.targets);
   const errors: number[] = [];
   windows.forEach((window, s) => {
     const n = Math.floor(window.length / width);
@@ -54,11 +55,14 @@ export function evaluate(
     for (let t = 0; t < n; t++) {
       const scored = t >= n - held[s];
       if (scored) {
-        const value = window[t * width + 1];
-        learnPool(forecaster, state, value, pooled, pool);
-        errors.push(Math.abs(value - forecaster.saidByNetwork(state, 0)) / forecaster.plan.scaleOf(state));
+        const each = targets.map((target, k) => {
+          const value = window[t * width + 1 + k];
+          learnPool(target, state, k * part, value, pooled, pools[k]);
+          return Math.abs(value - target.saidByNetwork(state, k * part)) / target.plan.scaleOf(state, k * part);
+        });
+        errors.push(meanOfKnown(each));
       }
-      forecaster.absorb(state, 0, window[t * width], window[t * width + 1]);
+      forecaster.absorb(state, 0, window[t * width], window, t * width + 1);
       // Only what is held back counts.
       if (!scored) Object.assign(forecaster.tally, before);
       const warm = t >= skipped && t >= n - held[s] - CONTEXT;
@@ -77,7 +81,7 @@ export function evaluate(
     networkMae: alone / networkTruths,
     persistenceMae: persistence / truths,
     baselineMae: Math.min(persistence, seasonalNaive, statistical) / truths,
-    calibration: [...pool],
+    calibration: pools.flatMap((pool) => [...pool]),
     errors,
   };
 }
@@ -85,11 +89,17 @@ export function evaluate(
 function learnPool(
   { plan }: Forecaster,
   state: Float64Array,
+  at: number,
   value: number,
   pooled: ReturnType<typeof intervalPlan>,
   pool: Float64Array,
 ): void {
-  const unit = plan.scaleOf(state);
+  const unit = plan.scaleOf(state, at);
   for (let j = 0; j < plan.knots.length; j++)
-    learnIntervalPool(pooled, pool, j, unit, value - plan.expected(state, 0, j));
+    learnIntervalPool(pooled, pool, j, unit, value - plan.expected(state, at, j));
+}
+
+function meanOfKnown(values: readonly number[]): number {
+  const known = values.filter((x) => x === x);
+  return known.reduce((a, b) => a + b, 0) / known.length;
 }

@@ -18,16 +18,18 @@ export interface Rows {
 
 export function rowsOf(spec: ForecastSpec, windows: readonly Float64Array[], inputs: number): Rows {
   const plan = new ForecastPlan(spec);
-  const size = forecastFeatures(inputs, spec.gaps);
-  const all = windows.map((window) => trainingRows(plan, window, 1 + inputs));
+  const { targets = 1, horizon } = spec;
+  const size = forecastFeatures(inputs, spec.gaps, targets);
+  const all = windows.map((window) => trainingRows(plan, window, 1 + inputs, targets));
   const held = all.map(({ features }) => Math.min(MAX_HELD_BACK, Math.floor((HELD_BACK * features.length) / size)));
-  return { all, held, older: all.map((rows, s) => before(rows, size, spec.horizon, held[s])) };
+  return { all, held, older: all.map((rows, s) => before(rows, size, horizon, held[s])) };
 }
 
 function before({ features, targets }: TrainingRows, size: number, horizon: number, held: number): TrainingRows {
   const rows = features.length / size - held;
-  const known = targets.slice(0, rows * horizon);
+  const outputs = targets.length / (features.length / size);
+  const known = targets.slice(0, rows * outputs);
   for (let t = Math.max(0, rows - horizon); t < rows; t++)
-    for (let h = rows - t; h <= horizon; h++) known[t * horizon + h - 1] = NaN;
+    for (let k = t * outputs; k < (t + 1) * outputs; k += horizon) known.fill(NaN, k + rows - t - 1, k + horizon);
   return { features: features.subarray(0, rows * size), targets: known };
 }

@@ -37,24 +37,37 @@ const TOLERANCE = 1.02;
 export async function train(request: TrainRequest, hooks: TrainHooks = {}): Promise<TrainResult> {
   const started = performance.now();
   const seconds = (): number => (performance.now() - started) / 1000;
-  const { inputs, horizon, timeZone, level, cell, hidden, seed, budgetSeconds = DEFAULT_BUDGET_SECONDS } = request;
+  const {
+    inputs,
+    targets = 1,
+    horizon,
+    timeZone,
+    level,
+    cell,
+    hidden,
+    seed,
+    budgetSeconds = DEFAULT_BUDGET_SECONDS,
+  } = request;
   const backend = await pickBackend();
   const width = 1 + inputs;
   const windows = chosen(request);
-  const season = wholeSeason(request.season === 'auto' ? chooseSeason(windows, width) : request.season, horizon);
+  const season = wholeSeason(
+    request.season === 'auto' ? chooseSeason(windows, width, targets) : request.season,
+    horizon,
+  );
   const champion = request.champion?.season === season ? request.champion : undefined;
   const { transform: asked = 'difference', gaps: gapsAsked = false, loss } = request;
   const theirs = champion?.transform ?? 'difference';
   const gaps =
     gapsAsked !== 'auto' ? gapsAsked : champion === undefined ? areIrregular(windows, width) : champion.gaps === true;
   const networkBy = (given?: boolean): NetworkSpec =>
-    networkSpec(cell, forecastFeatures(inputs, given), hidden, horizon);
+    networkSpec(cell, forecastFeatures(inputs, given, targets), hidden, targets * horizon);
   const network = networkBy(gaps);
   if (champion !== undefined && champion.weights.length !== weightCount(networkBy(champion.gaps)))
     throw unfit(champion.weights, networkBy(champion.gaps));
   const isTheirs = (asked === 'auto' || asked === theirs) && gaps === (champion?.gaps ?? false);
   const start = isTheirs ? champion?.weights : undefined;
-  const candidates = asked === 'auto' && champion === undefined ? candidatesFor(windows, width) : [];
+  const candidates = asked === 'auto' && champion === undefined ? candidatesFor(windows, width, targets) : [];
 
   let stopped: StopReason = 'epochs';
   const shouldStop = (): boolean => {
@@ -79,7 +92,7 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
     });
   };
   const common = { cell, seed, loss, shouldStop, onEpoch, rate: start === undefined ? RATE.first : RATE.again };
-  const plain = { horizon, season, timeZone, level, gaps };
+  const plain = { horizon, season, timeZone, targets, level, gaps };
   const choice =
     candidates.length > 0
       ? chooseTransform(candidates, plain, network, trials, inputs, { ...common, epochs: tried, rate: TRIAL.rate })
@@ -90,6 +103,7 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
     horizon,
     season,
     timeZone,
+    ...(targets > 1 && { targets }),
     ...(one !== 'difference' && { transform: one }),
     ...(given && { gaps: given }),
   });

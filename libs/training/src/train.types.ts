@@ -14,8 +14,10 @@ export const DEFAULT_BUDGET_SECONDS = 30;
 export interface TrainRequest {
   /** One window a stream: rows [ts, x1..xd], row-major, oldest first, NaN = missing. */
   readonly windows: readonly Float64Array[];
-  /** d. The first input is the one forecast. */
+  /** d. The first `targets` inputs are forecast. */
   readonly inputs: number;
+  /** Default: 1. */
+  readonly targets?: number | undefined;
   /** Steps ahead, 1 or more. */
   readonly horizon: number;
   /** Ticks of a season, 0 for none, or to be found in the windows. */
@@ -40,7 +42,7 @@ export interface TrainRequest {
   readonly epochs?: number | undefined;
   /** Weights of the same network; the result is held against them. It goes on from them, unless another transform is asked for, or gaps. Of no use where another season is found than theirs. */
   readonly champion?: Trained | undefined;
-  /** Without a champion, what serves in its place, of the same inputs and horizon: the result is held against it where both follow the same season. Under another, their errors have
+  /** Without a champion, what serves in its place, of the same inputs, targets and horizon: the result is held against it where both follow the same season. Under another, their errors have
    *  other units; then the baselines are what counts. */
   readonly standIn?: (Trained & { readonly network: NetworkSpec }) | undefined;
 }

@@ -21,6 +21,7 @@ interface StreamJson {
   maePersistence: number | null;
   forecast?: StreamView['forecast'];
   scores?: StreamView['scores'];
+  targets?: StreamView['targets'];
 }
 
 @ApiTags('streams')

@@ -1,0 +1,16 @@
+/** What a stream's plan looks like: one's floats say nothing to another. */
+export interface PlanShape {
+  readonly targets: number;
+  readonly horizon: number;
+  readonly season: number;
+  /** Floats of a target, `wide` of them float64. */
+  readonly wide: number;
+  readonly size: number;
+}
+
+export const haveSameShape = (one: PlanShape, other: PlanShape): boolean =>
+  one.targets === other.targets &&
+  one.horizon === other.horizon &&
+  one.season === other.season &&
+  one.wide === other.wide &&
+  one.size === other.size;
