@@ -203,6 +203,8 @@ pipelines:
   - name: words
     topics: clicks
     fields: { token: /page }
+  - { name: rooms, topics: rooms, targets: [heat, power] }
+  - { name: plant, topics: plant, inputs: [heat, power, load], targets: [heat, power] }
 `);
     expect(config.pipelines[0]).toMatchObject({
       inputs: ['load', 'temp'],
@@ -220,6 +222,8 @@ pipelines:
       retrainInterval: 300_000,
       fields: { token: '/page' },
     });
+    expect(config.pipelines[2]).toMatchObject({ inputs: ['heat', 'power'], targets: ['heat', 'power'] });
+    expect(config.pipelines[3]).toMatchObject({ inputs: ['heat', 'power', 'load'], targets: ['heat', 'power'] });
     const specs: readonly PipelineSpec[] = config.pipelines;
     expect(specs[0].fields.values).toEqual(['/load', '/weather/temp']);
   });
@@ -253,6 +257,12 @@ pipelines:
       'pipelines: [{name: a, inputs: [x, y], fields: {value: /a}}]',
       'pipelines[0].inputs ["x","y"]: expected 1: one for each',
     ],
+    [
+      'pipelines: [{name: a, inputs: [x, y], targets: [y]}]',
+      'pipelines[0].targets ["y"]: expected the first of the inputs, in their order: x, y',
+    ],
+    ['pipelines: [{name: a, targets: [x], fields: {token: /t}}]', 'expected none: what comes after a token'],
+    ['pipelines: [{name: a, targets: [x, x]}]', 'pipelines[0].targets ["x","x"]: expected names of inputs that'],
     ['pipelines: [{name: a, fields: {value: /a, values: [/b]}}]', 'expected either value or values'],
     [
       'pipelines: [{name: a, topics: [t]}, {name: b, topics: [t]}]',
