@@ -20,7 +20,7 @@ export function replayForecasts(
   width: number,
   afterStep?: (row: number) => void,
 ): Float64Array {
-  const { size, horizon, features } = forecaster;
+  const { size, features } = forecaster;
   const targets = forecaster.targets.length;
   const inputs = width - 1;
   const plans = new Float64Array(slots.length * size);
@@ -53,14 +53,11 @@ export function replayForecasts(
       if (warm) network!.slots[n++] = slots[k];
     }
     if (n > 0) network!.step(n);
-    let output = 0;
     for (let k = 0; k < slots.length; k++) {
       if (step >= counts[k]) continue;
-      const warm = isWarm(k);
-      // The network has learnt from these rows: what it says of them is no measure of what it will be worth.
-      const outputs = warm && afterStep !== undefined ? network!.outputs : undefined;
-      forecaster.forecast(plans, k * size, outputs, output);
-      if (warm) output += targets * horizon;
+      // The network has learnt from these rows: what it says of them is no measure of what it will be worth. Who looks on looks at a single stream, the wave's first row.
+      const outputs = afterStep !== undefined && isWarm(k) ? network!.outputs : undefined;
+      forecaster.forecast(plans, k * size, outputs);
     }
     afterStep?.(step);
   }

@@ -96,7 +96,8 @@ function ticksOf(seed: number, count: number, streams = 3): Values[] {
 }
 const asTick = ({ tick, values }: Values, of: readonly number[]): TickJson | string => {
   if (typeof tick === 'string' || tick.control !== undefined) return tick;
-  return { stream: tick.stream, ts: tick.ts, values: of.map((k) => values[k]) };
+  const { value: _, ...rest } = tick;
+  return { ...rest, values: of.map((k) => values[k]) };
 };
 
 type Said = Record<string, unknown> & { targets?: Record<string, Record<string, unknown>> };
@@ -113,6 +114,20 @@ const mustBeClose = (one: unknown, other: unknown): void => {
     for (const [name, value] of Object.entries(one)) mustBeClose(value, (other as Record<string, unknown>)[name]);
   } else expect(one).toEqual(other);
 };
+
+/** Of a twin of the model beside itself: not one error may differ. */
+async function evidenceBeside(model: ModelArtifact, { horizon, season }: Plan): Promise<number> {
+  const pipeline = await new TestPipeline(spec({ horizon, season })).open();
+  await pipeline.swap(model);
+  await pipeline.pipeline.challenge({ ...model, manifest: { ...model.manifest, digest: 'f'.repeat(64), version: 8 } });
+  await run(
+    pipeline,
+    ticksOf(9, 600).map((tick) => asTick(tick, [0, 1, 2])),
+    () => 40,
+  );
+  expect(pipeline.pipeline.trial!.compared).toBeGreaterThan(100);
+  return pipeline.pipeline.trial!.evidence;
+}
 
 describe('several targets', () => {
   it.each(PLANS)('are each forecast as by a pipeline and a network of its own: %o', async (plan) => {
@@ -217,6 +232,7 @@ describe('several targets', () => {
     await run(pipeline, ticks, () => 40);
     expect(pipeline.pipeline.trial!.compared).toBeGreaterThan(100);
     expect(pipeline.pipeline.trial!.evidence).toBeLessThan(0.5);
+    expect(await evidenceBeside(modelFor(PLANS[1], 1, 2), PLANS[1])).toBeCloseTo(1, 6);
     const single = await new TestPipeline(specOf('heat')).open();
     await run(
       single,
