@@ -102,6 +102,18 @@ export function mixedTicks(seed: number, count: number, streams = 5): (TickJson 
   });
 }
 
+/** The same, each stream of which leaves out some ticks now and then. */
+export function withSilences(seed: number, ticks: readonly (TickJson | string)[]): (TickJson | string)[] {
+  const random = seeded(seed);
+  const late = new Map<string, number>();
+  return ticks.map((tick) => {
+    if (typeof tick === 'string' || tick.ts === undefined) return tick;
+    const behind = (late.get(tick.stream) ?? 0) + (random() < 0.04 ? 1000 * Math.ceil(40 * random()) : 0);
+    late.set(tick.stream, behind);
+    return { ...tick, ts: tick.ts + behind };
+  });
+}
+
 /** Feeds the ticks in chunks of so many. */
 export async function run(
   pipeline: TestPipeline,

@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   });
   for (const source of config.role === 'predictor' ? [] : sources) {
     const pipeline = config.pipelines.find(({ name }) => name === source.pipeline)!;
-    const { model, retrainInterval, horizon, season, timeZone, level } = pipeline;
+    const { model, retrainInterval, horizon, season, regular, timeZone, level } = pipeline;
     scheduler.add(source, {
       interval: retrainInterval,
       cell: model.cell ?? 'gru',
@@ -70,6 +70,7 @@ async function main(): Promise<void> {
       loss: model.loss,
       horizon,
       season,
+      regular,
       timeZone,
       level,
       targets: targetCount(pipeline),

@@ -21,6 +21,8 @@ export interface TrainingPlan {
   readonly timeZone: string;
   readonly level: number;
   /** As in TrainRequest. */
+  readonly regular?: boolean | 'auto' | undefined;
+  /** As in TrainRequest. */
   readonly targets?: number | undefined;
   /** As in TrainRequest. */
   readonly transform?: Transform | 'auto' | undefined;
@@ -59,11 +61,11 @@ export async function trainChallenger(
 ): Promise<Verdict> {
   const served = await source.served();
   const champion = served === undefined ? undefined : await registry.load(served);
-  const { cell, hidden, horizon, season, timeZone, level, targets, transform, gaps, loss } = plan;
+  const { cell, hidden, horizon, season, regular, timeZone, level, targets, transform, gaps, loss } = plan;
   const request: TrainRequest = {
     windows,
     inputs: source.inputs,
-    ...{ horizon, season, timeZone, level, targets, transform, gaps, loss, cell, hidden, seed },
+    ...{ horizon, season, regular, timeZone, level, targets, transform, gaps, loss, cell, hidden, seed },
     champion: startFrom(champion, plan, source.inputs),
     standIn: champion === undefined ? standInOf(await source.standIn?.()) : undefined,
   };

@@ -145,6 +145,7 @@ const defaultPipeline = (): ParsedPipeline => ({
   inputs: ['value'],
   horizon: 1,
   season: 'auto',
+  regular: 'auto',
   window: 512,
   level: 0.9,
   blend: true,

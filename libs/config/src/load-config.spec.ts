@@ -196,6 +196,7 @@ pipelines:
     timeUnit: s
     timeZone: Europe/Berlin
     season: 24
+    regular: on
     level: 0.8
     quantiles: [0.9, 0.1]
     model: { cell: lstm, hidden: 32, transform: log, gaps: on }
@@ -211,11 +212,13 @@ pipelines:
       quantiles: [0.1, 0.9],
       horizon: 1,
       season: 24,
+      regular: true,
       retrainInterval: null,
       window: 512,
       model: { cell: 'lstm', hidden: 32, transform: 'log', gaps: true },
     });
     expect(config.pipelines[1]).toMatchObject({
+      regular: 'auto',
       model: { transform: 'auto', gaps: 'auto', loss: 'mae' },
       topics: ['clicks'],
       inputs: ['value'],

@@ -65,6 +65,7 @@ export const pipelineSchema = z
     targets: oneOrMore(inputName, 'names of inputs that are forecast, each once').optional(),
     horizon: kinds.integer(1, 1_000).default(1),
     season: season.default('auto'),
+    regular: autoOr(kinds.flag(), 'on or off').default('auto'),
     window: kinds.integer(16, MOST_WINDOW).optional(),
     level: kinds.fraction(0.5, 0.999).default(0.9),
     quantiles: oneOrMore(kinds.fraction(0.001, 0.999), 'numbers from 0.001 to 0.999, each once')

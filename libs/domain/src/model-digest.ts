@@ -61,7 +61,7 @@ function validateForecast(forecast: unknown): void {
   if (forecast === undefined) return;
   requireThat(typeof forecast === 'object' && forecast !== null, 'forecast must be an object');
   const given: Partial<Record<keyof ForecastSpec, unknown>> = forecast;
-  const { horizon, season, timeZone, targets, transform, gaps, calibration, level } = given;
+  const { horizon, season, regular, timeZone, targets, transform, gaps, calibration, level } = given;
   requireThat(isCount(horizon, 1), 'forecast.horizon must be an integer from 1');
   requireThat(
     isCount(season, 0) && (season === 0 || (season as number) >= (horizon as number)),
@@ -76,6 +76,7 @@ function validateForecast(forecast: unknown): void {
     transform === undefined || TRANSFORMS.some((one) => one === transform),
     `forecast.transform must be one of ${TRANSFORMS.join(', ')}`,
   );
+  requireThat(regular === undefined || typeof regular === 'boolean', 'forecast.regular must be true or false');
   requireThat(gaps === undefined || typeof gaps === 'boolean', 'forecast.gaps must be true or false');
   requireThat(
     calibration === undefined || (Array.isArray(calibration) && calibration.every(Number.isFinite)),

@@ -45,6 +45,8 @@ export interface ForecastSpec {
   readonly horizon: number;
   /** Ticks of a season, 0 for none. */
   readonly season: number;
+  /** Whether ticks come at one spacing, so that those left out count in it. Default: no. */
+  readonly regular?: boolean | undefined;
   /** IANA zone of calendar features. */
   readonly timeZone: string;
   /** How many inputs are forecast, the first ones; the network's outputs are [targets, horizon]. Default: 1. */

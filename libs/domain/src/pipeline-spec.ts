@@ -23,6 +23,8 @@ export interface PipelineSpec {
   readonly horizon: number;
   /** Ticks of a season, 0 for none; `auto`: found from the windows when a model is trained. */
   readonly season: number | 'auto';
+  /** Whether ticks come at one spacing, so that those left out count; `auto`, the default: as a model's training finds. */
+  readonly regular?: boolean | 'auto' | undefined;
   /** Share of truths that prediction intervals hold. */
   readonly level: number;
   /** Quantiles that are forecast beside them, ascending, each between 0 and 1. Default: none. */

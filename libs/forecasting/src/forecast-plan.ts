@@ -18,6 +18,7 @@ import {
 import { followGap, GAP_FIELDS, gapFeature } from './gaps.js';
 import { knotsOf } from './knots.js';
 import { mixtureSize, mixtureWeights, updateMixture } from './mixture.js';
+import { SPACING_FIELDS, ticksLeftOut } from './spacing.js';
 import {
   floorOf,
   followLevel,
@@ -36,6 +37,8 @@ export interface PlanOptions {
   readonly horizon: number;
   /** Ticks of a season; 0 for none, else at least H. */
   readonly season: number;
+  /** Whether ticks come at one spacing, so that those left out count too: the season goes on without them. Default: no. */
+  readonly regular?: boolean | undefined;
   /** IANA zone of calendar features. */
   readonly timeZone: string;
   /** Whether forecasts are mixed (default); else the network's, where there is one. */
@@ -89,6 +92,7 @@ export class ForecastPlan {
   /** Numbers that `writeFeatures` writes: FEATURES, and the gap. */
   readonly features: number;
   private readonly season: number;
+  private readonly regular: boolean;
   private readonly blend: boolean;
   private readonly transform: Transform;
   private readonly offsetAt: (ts: number) => number;
@@ -108,15 +112,25 @@ export class ForecastPlan {
     readonly history: number;
     readonly transform: number;
     readonly gaps: number;
+    readonly spacing: number;
   };
 
   constructor(readonly options: PlanOptions) {
-    const { horizon, season, timeZone, blend = true, transform = 'difference', gaps = false } = options;
+    const {
+      horizon,
+      season,
+      regular = false,
+      timeZone,
+      blend = true,
+      transform = 'difference',
+      gaps = false,
+    } = options;
     if (!(Number.isInteger(horizon) && horizon >= 1)) throw new RangeError(`horizon ${horizon} is not 1 or more steps`);
     if (!(season === 0 || (Number.isInteger(season) && season >= horizon)))
       throw new RangeError(`a season of ${season} ticks is shorter than the horizon of ${horizon}`);
     this.horizon = horizon;
     this.season = season;
+    this.regular = regular;
     this.blend = blend;
     this.transform = transform;
     this.features = FEATURES + Number(gaps);
@@ -129,11 +143,13 @@ export class ForecastPlan {
     const history = take(HISTORY_FIELDS + this.historySize);
     const transformed = take(TRANSFORM_FIELDS[transform]);
     const gapAt = take(gaps ? GAP_FIELDS : 0);
+    const spacing = take(regular ? SPACING_FIELDS : 0);
     this.wide = end;
     this.at = {
       history,
       transform: transformed,
       gaps: gapAt,
+      spacing,
       residuals: take(horizon),
       products: take(n),
       squares: take(n),
@@ -169,6 +185,29 @@ export class ForecastPlan {
   /** The stream's typical residual, in its own units; NaN before there is one. */
   scaleOf(state: Float64Array, at = 0): number {
     return state[at + Field.scaled] > 0 ? Math.max(state[at + Field.scale], floorOf(state[at + Field.base])) : NaN;
+  }
+
+  /** Counts the ticks that were left out before the one at `ts`, as missing ones after which nothing was forecast; returns how many. It comes before all that a tick is asked for. */
+  catchUp(state: Float64Array, at: number, ts: number): number {
+    if (!this.regular) return 0;
+    const leftOut = ticksLeftOut(state, at + this.at.spacing, ts - state[at + Field.ts]);
+    // What is older than the history makes no difference.
+    const some = Math.min(leftOut, this.historySize);
+    for (let k = 0; k < some; k++) this.leaveOut(state, at);
+    state[at + Field.count] += leftOut - some;
+    return leftOut;
+  }
+
+  private leaveOut(state: Float64Array, at: number): void {
+    const count = state[at + Field.count];
+    pushHistory(state, at + this.at.history, this.historySize, this.season > 0 ? NaN : state[at + Field.last]);
+    state[at + Field.residual] = NaN;
+    state[at + this.at.residuals + (count % this.horizon)] = NaN;
+    this.knots.forEach((h, j) => {
+      const slot = at + this.pendingAt[j] + (count % h) * PENDING;
+      state.fill(NaN, slot, slot + PENDING);
+    });
+    state[at + Field.count] = count + 1;
   }
 
   /** Learns from a tick what forecasts made for it were worth, then takes it in. `value` NaN = missing. */

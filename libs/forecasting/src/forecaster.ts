@@ -1,6 +1,6 @@
 /** All that is kept of a stream to forecast it, in one run of floats: the plan, its intervals, what forecasts have been worth, and whether their errors have grown.
  *  From `wide` on they are rounded to float32 after every tick: half the bytes to store, and what comes back from the store is what was in memory, to the bit.
- *  A tick's order: `absorb` (it is the truth of forecasts made before), `writeFeatures`, the network's step, `forecast`. */
+ *  A tick's order: the plan's `catchUp`, `absorb` (it is the truth of forecasts made before), `writeFeatures`, the network's step, `forecast`. */
 import { ACCOUNT_SIZE, addTruth, scoresOfStream, type StreamScores } from './accounts.js';
 import { DRIFT_SIZE, detectDrift, driftBlock, resetDrift } from './drift.js';
 import { ForecastPlan, Predictor, type PlanOptions } from './forecast-plan.js';

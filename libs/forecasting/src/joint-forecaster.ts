@@ -42,12 +42,17 @@ export class JointForecaster {
   /** Floats of one are those of another of the same shape. */
   get shape(): PlanShape {
     const [{ wide, size, horizon, options }, { length: targets }] = [this.targets[0], this.targets];
-    return { targets, horizon, season: options.season, wide, size };
+    return { targets, horizon, season: options.season, regular: options.regular === true, wide, size };
   }
 
   /** A stream as on its first day. */
   reset(state: Float64Array, at = 0): void {
     this.targets.forEach((target, k) => target.reset(state, at + k * this.part));
+  }
+
+  /** See `ForecastPlan.catchUp`: the targets have the same ticks. */
+  catchUp(state: Float64Array, at: number, ts: number): void {
+    this.targets.forEach((target, k) => target.plan.catchUp(state, at + k * this.part, ts));
   }
 
   /** See `Forecaster.absorb`; the tick's values are values[from ..]. */

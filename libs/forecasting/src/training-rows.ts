@@ -2,6 +2,7 @@
 import { fitScale, SCALE_FIELDS } from '#rnn/scaler';
 import type { ForecastPlan } from './forecast-plan.js';
 import { forecastFeatures, writeOtherInput } from './other-inputs.js';
+import { tickNumbers } from './spacing.js';
 
 export interface TrainingRows {
   /** [rows, forecastFeatures(inputs, gaps, targets)] */
@@ -32,9 +33,13 @@ export function trainingRows(plan: ForecastPlan, window: Float64Array, width = 2
     );
   const last = new Float64Array(inputs).fill(NaN);
   const own = forecast * plan.features;
+  const numbers = plan.options.regular === true ? tickNumbers(window, width) : undefined;
   for (let t = 0; t < n; t++) {
     const row = t - first;
-    for (let k = 0; k < forecast; k++) plan.absorb(state, k * plan.size, window[t * width], window[t * width + 1 + k]);
+    for (let k = 0; k < forecast; k++) {
+      plan.catchUp(state, k * plan.size, window[t * width]);
+      plan.absorb(state, k * plan.size, window[t * width], window[t * width + 1 + k]);
+    }
     for (let k = forecast; k < inputs; k++) {
       const value = window[t * width + 1 + k];
       const previous = last[k];
@@ -45,8 +50,12 @@ export function trainingRows(plan: ForecastPlan, window: Float64Array, width = 2
     for (let k = 0; k < forecast && row >= 0; k++) {
       const at = k * plan.size;
       plan.writeFeatures(state, at, features, row * size + k * plan.features);
-      for (let h = 1, to = (row * forecast + k) * H; h <= H && t + h < n; h++)
-        targets[to + h - 1] = plan.target(state, at, h, window[(t + h) * width + 1 + k]);
+      const to = (row * forecast + k) * H;
+      for (let later = t + 1; later < n; later++) {
+        const h = numbers === undefined ? later - t : numbers[later] - numbers[t];
+        if (h > H) break;
+        targets[to + h - 1] = plan.target(state, at, h, window[later * width + 1 + k]);
+      }
     }
   }
   return { features, targets };

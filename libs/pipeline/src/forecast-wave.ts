@@ -27,6 +27,7 @@ export function absorb(
   const slot = batch.slot[i];
   const at = table.planAt(slot);
   const source = meta[slot * table.fields + Field.source];
+  forecaster.catchUp(plans, at, batch.ts[i]);
   shadow?.score(table, forecaster, slot, values, i * inputs);
   forecaster.absorb(plans, at, batch.ts[i], values, i * inputs);
   const { targets } = forecaster;

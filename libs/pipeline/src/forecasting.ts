@@ -25,6 +25,7 @@ export function forecasterFor(
 const planOf = (spec: PipelineSpec): ForecastSpec => ({
   horizon: spec.horizon,
   season: spec.season === 'auto' ? 0 : wholeSeason(spec.season, spec.horizon),
+  regular: spec.regular === true,
   timeZone: spec.timeZone,
   targets: targetCount(spec),
 });

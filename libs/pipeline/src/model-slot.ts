@@ -54,10 +54,10 @@ export function createModelSlot(
 /** All that makes a stream's plan what it is, as people read it. */
 function planText(forecast: ForecastSpec | undefined): string {
   if (forecast === undefined) return 'is served raw';
-  const { horizon, season, timeZone, targets = 1, transform = 'difference', gaps = false } = forecast;
+  const { horizon, season, timeZone, targets = 1, transform = 'difference', gaps = false, regular = false } = forecast;
   const by = transform === 'difference' ? '' : `, transform ${transform}`;
   const of = targets === 1 ? '' : ` of ${targets} targets`;
-  return `forecasts ${horizon} steps${of} with ${season === 0 ? 'no season' : `a season of ${season}`} in ${timeZone}${by}${gaps ? ', by its gaps' : ''}`;
+  return `forecasts ${horizon} steps${of} with ${season === 0 ? 'no season' : `a season of ${season}`} in ${timeZone}${by}${gaps ? ', by its gaps' : ''}${regular ? ', ticks left out counted' : ''}`;
 }
 
 /** Whether both forecast the same steps over the same base, by the same transform: a stream has one plan. */

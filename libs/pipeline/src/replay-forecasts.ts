@@ -39,6 +39,7 @@ export function replayForecasts(
       if (step >= counts[k]) continue;
       const row = rows[k];
       const at = step * width;
+      forecaster.catchUp(plans, k * size, row[at]);
       forecaster.absorb(plans, k * size, row[at], row, at + 1);
       const warm = isWarm(k);
       const to = warm ? n * network!.spec.inputSize : 0;

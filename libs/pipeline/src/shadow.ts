@@ -14,7 +14,7 @@ export class Shadow {
   private rows = 0;
   /** `StreamTable.lives` of the stream that the hidden state in a slot belongs to; 0: none. */
   private readonly lives: Int32Array;
-  /** [capacity, targets, H] What was forecast, by the target's count modulo H; of streams that are known only: `learnt` makes a slot's. */
+  /** [capacity, targets, H] What was forecast, by the target's count modulo H (of ticks left out the plan forgets what the champion had said, and so nothing is compared); of streams that are known only: `learnt` makes a slot's. */
   private readonly pending: Float64Array;
   private readonly test = new Float64Array(TEST_SIZE);
   private readonly block: number;

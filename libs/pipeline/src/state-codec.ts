@@ -1,6 +1,6 @@
 /** A stream's state as bytes, and back. Little-endian:
  *  u8 version, u8 inputs, u8 tail rows, u8 targets + 1 (0: no plan), u32 hidden floats, u32 x 2 model tag, then float64 fields, float64 tail rows, the plan of each target, float32
- *  hidden state. A plan is u32 horizon, u32 season, u32 float64s, u32 float32s, and these (libs/forecasting); streams of models that are served raw have none.
+ *  hidden state. A plan is u32 horizon, u32 season (its top bit: ticks left out are counted), u32 float64s, u32 float32s, and these (libs/forecasting); streams of models that are served raw have none.
  *  16 + 8 (13 + 5 inputs) + 8 rows (1 + inputs) + (16 + 8 wide + 4 narrow) + 4 hidden bytes: 288 for a raw GRU-32 with one input and an empty tail. */
 import { RiverrunError } from '#domain/errors';
 import { haveSameShape, type PlanShape } from '#forecasting/plan-shape';
@@ -13,6 +13,8 @@ const PLAN_HEADER_BYTES = 16;
 /** In the header: 1 is a first version's plan, float64s all, of one target; it is left out like those of another shape. */
 const NO_PLAN = 0;
 const targetsIn = (plan: number): number => (plan === NO_PLAN ? 0 : Math.max(1, plan - 1));
+/** In a plan's header, beside the season. */
+const REGULAR = 2 ** 31;
 /** Records start at multiples of 8, so that float64 views fit. */
 const ALIGN = 8;
 
@@ -88,9 +90,9 @@ export class StateWriter {
 
   /** One target's, plans[from ..], at float64 `at`; returns where it ends. */
   private writePlan(at: number, shape: PlanShape, plans: Float64Array, from: number): number {
-    const { horizon, season, wide, size } = shape;
+    const { horizon, season, regular, wide, size } = shape;
     this.words[at << 1] = horizon;
-    this.words[(at << 1) + 1] = season;
+    this.words[(at << 1) + 1] = season + (regular ? REGULAR : 0);
     this.words[(at << 1) + 2] = wide;
     this.words[(at << 1) + 3] = size - wide;
     const narrow = (at + (PLAN_HEADER_BYTES >> 3) + wide) << 1;
@@ -134,7 +136,8 @@ export function planIn(bytes: Uint8Array, inputs: number): PlanShape | undefined
 const shapeAt = (targets: number, word: (k: number) => number): PlanShape => ({
   targets,
   horizon: word(0),
-  season: word(1),
+  season: word(1) % REGULAR,
+  regular: word(1) >= REGULAR,
   wide: word(2),
   size: word(2) + word(3),
 });

@@ -123,9 +123,18 @@ function forecasterOf(
   level: number,
   quantiles: readonly number[] | undefined,
 ): JointForecaster | undefined {
-  const { targets, horizon, season } = shape;
+  const { targets, horizon, season, regular } = shape;
   for (const plan of PLANS) {
-    const forecaster = new JointForecaster({ targets, horizon, season, timeZone: 'UTC', level, quantiles, ...plan });
+    const forecaster = new JointForecaster({
+      targets,
+      horizon,
+      season,
+      regular,
+      timeZone: 'UTC',
+      level,
+      quantiles,
+      ...plan,
+    });
     if (haveSameShape(forecaster.shape, shape)) return forecaster;
   }
   return undefined;

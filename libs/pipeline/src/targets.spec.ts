@@ -13,6 +13,7 @@ import {
   TestPipeline,
   type Outcome,
   type TickJson,
+  withSilences,
 } from '../../../test/support/pipelines.js';
 import { viewOfState } from './stream-view.js';
 
@@ -31,10 +32,10 @@ const specOf = (target: string, changes: Partial<PipelineSpec> = {}): PipelineSp
   targets: undefined,
 });
 
-type Plan = Pick<ForecastSpec, 'horizon' | 'season' | 'transform' | 'gaps'>;
+type Plan = Pick<ForecastSpec, 'horizon' | 'season' | 'transform' | 'gaps' | 'regular'>;
 const PLANS: readonly Plan[] = [
   { horizon: 1, season: 0 },
-  { horizon: 3, season: 4, transform: 'log' },
+  { horizon: 3, season: 4, transform: 'log', regular: true },
   { horizon: 12, season: 12, transform: 'none', gaps: true },
 ];
 
@@ -87,7 +88,7 @@ interface Values {
 /** Each tick with a value of either target, now and then none; never two ticks that are the same. */
 function ticksOf(seed: number, count: number, streams = 3): Values[] {
   const random = seeded(seed + 1);
-  return mixedTicks(seed, count, streams).map((tick) => {
+  return withSilences(seed, mixedTicks(seed, count, streams)).map((tick) => {
     const values = [0, 1].map((k) =>
       random() < 0.05 ? null : Math.round(1e4 * (5 + 3 * k * random() + random())) / 1e4,
     );

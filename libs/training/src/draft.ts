@@ -24,9 +24,10 @@ export const draftOf = (
   training: record,
 });
 
-export const trainedOf = (weights: Float32Array, { season, transform, gaps }: ForecastSpec): Trained => ({
+export const trainedOf = (weights: Float32Array, { season, regular, transform, gaps }: ForecastSpec): Trained => ({
   weights,
   season,
+  regular,
   transform,
   gaps,
 });

@@ -54,6 +54,7 @@ export function evaluate(
     const before = { ...forecaster.tally };
     for (let t = 0; t < n; t++) {
       const scored = t >= n - held[s];
+      forecaster.catchUp(state, 0, window[t * width]);
       if (scored) {
         const each = targets.map((target, k) => {
           const value = window[t * width + 1 + k];

@@ -70,10 +70,10 @@ await describeOnEachBackend('the network', () => {
             return loss(tf.reshape(tf.slice(outputs, [skip, 0, 0]), [(steps - skip) * size, 1]));
           }, variables);
           const near = (a: tf.Tensor, b: tf.Tensor): void => {
-            const expected = b.dataSync();
-            a.dataSync().forEach((value, i) =>
-              expect(Math.abs(value - expected[i])).toBeLessThan(1e-4 * Math.max(1, Math.abs(expected[i]))),
-            );
+            const expected = b.dataSync<'float32'>();
+            // Weights so large let rounding grow from step to step: it is as large as the largest, also beside small ones.
+            const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+            a.dataSync().forEach((value, i) => expect(Math.abs(value - expected[i])).toBeLessThan(1e-4 * largest));
           };
           near(ours.value, theirs.value);
           near(ours.grad, tf.concat1d(variables.map(({ name, size }) => tf.reshape(theirs.grads[name], [size]))));

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ForecastSpec } from '#domain/model';
 import { FEATURES } from '#forecasting/forecast-plan';
 import { describeOnEachBackend } from '../../../test/support/backends.js';
-import { chooseSeason } from './choose-season.js';
+import { chooseRhythm } from './choose-rhythm.js';
 import { candidatesFor } from './choose-transform.js';
 import { rowsOf } from './held-back.js';
 import { gaussian, seededRandom } from './random.js';
@@ -71,9 +71,10 @@ describe('what suits several targets', () => {
       daily,
       (t) => 5 + daily(t),
     );
-    expect(chooseSeason([window], 4, 3)).toBe(24);
-    expect(chooseSeason([window], 4, 2)).toBe(0);
-    expect(chooseSeason([window], 4)).toBe(0);
+    const season = 'auto';
+    expect(chooseRhythm([window], 4, { season, targets: 3 })).toMatchObject({ season: 24 });
+    expect(chooseRhythm([window], 4, { season, targets: 2 })).toMatchObject({ season: 0 });
+    expect(chooseRhythm([window], 4, { season })).toMatchObject({ season: 0 });
   });
 
   it('is a logarithm only where all are above 0', () => {

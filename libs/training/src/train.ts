@@ -7,7 +7,7 @@ import { forecastFeatures } from '#forecasting/other-inputs';
 import { wholeSeason } from '#forecasting/season';
 import { weightCount, type NetworkSpec } from '#rnn/spec';
 import { pickBackend } from './backend.js';
-import { chooseSeason } from './choose-season.js';
+import { chooseRhythm } from './choose-rhythm.js';
 import { candidatesFor, chooseTransform } from './choose-transform.js';
 import { evaluate } from './evaluate.js';
 import { fitForecaster, stepsOfEpoch } from './fit-forecaster.js';
@@ -17,6 +17,7 @@ import { networkSpec } from './recurrent-network.js';
 import {
   DEFAULT_BUDGET_SECONDS,
   type StopReason,
+  type Trained,
   type TrainHooks,
   type TrainRequest,
   type TrainResult,
@@ -51,11 +52,11 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
   const backend = await pickBackend();
   const width = 1 + inputs;
   const windows = chosen(request);
-  const season = wholeSeason(
-    request.season === 'auto' ? chooseSeason(windows, width, targets) : request.season,
-    horizon,
-  );
-  const champion = request.champion?.season === season ? request.champion : undefined;
+  const rhythm = chooseRhythm(windows, width, { ...request, targets, now: request.champion?.regular });
+  const { regular } = rhythm;
+  const season = wholeSeason(rhythm.season, horizon);
+  const goesOn = ({ season: its, regular: theirs = false }: Trained): boolean => its === season && theirs === regular;
+  const champion = request.champion && goesOn(request.champion) ? request.champion : undefined;
   const { transform: asked = 'difference', gaps: gapsAsked = false, loss } = request;
   const theirs = champion?.transform ?? 'difference';
   const gaps =
@@ -92,7 +93,7 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
     });
   };
   const common = { cell, seed, loss, shouldStop, onEpoch, rate: start === undefined ? RATE.first : RATE.again };
-  const plain = { horizon, season, timeZone, targets, level, gaps };
+  const plain = { horizon, season, regular, timeZone, targets, level, gaps };
   const choice =
     candidates.length > 0
       ? chooseTransform(candidates, plain, network, trials, inputs, { ...common, epochs: tried, rate: TRIAL.rate })
@@ -102,6 +103,7 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
   const by = (one: Transform = 'difference', given = false): ForecastSpec => ({
     horizon,
     season,
+    ...(regular && { regular }),
     timeZone,
     ...(targets > 1 && { targets }),
     ...(one !== 'difference' && { transform: one }),
@@ -116,7 +118,7 @@ export async function train(request: TrainRequest, hooks: TrainHooks = {}): Prom
     return evaluate({ ...plan, level }, of, weights, windows, theirRows.all, theirRows.held, inputs);
   };
   const verdict = judge(older.weights, network, spec);
-  const standIn = request.standIn?.season === season ? request.standIn : undefined;
+  const standIn = request.standIn && goesOn(request.standIn) ? request.standIn : undefined;
   const other = champion === undefined ? standIn : { ...champion, network: networkBy(champion.gaps) };
   const former = other && judge(other.weights, other.network, by(other.transform, other.gaps));
   const latest =

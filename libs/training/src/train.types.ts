@@ -22,6 +22,8 @@ export interface TrainRequest {
   readonly horizon: number;
   /** Ticks of a season, 0 for none, or to be found in the windows. */
   readonly season: number | 'auto';
+  /** Whether ticks come at one spacing, so that those left out count. auto: as the windows repeat themselves better, the champion's way unless the other is clearly better. Default: no. */
+  readonly regular?: boolean | 'auto' | undefined;
   /** IANA zone of calendar features. */
   readonly timeZone: string;
   /** Of what the network is given and asked for. auto: the champion's; without one, the one a network does best with on the held-back rows. Default: difference. */
@@ -50,6 +52,8 @@ export interface TrainRequest {
 export interface Trained {
   readonly weights: Float32Array;
   readonly season: number;
+  /** Default: no. */
+  readonly regular?: boolean | undefined;
   /** Default: difference. */
   readonly transform?: Transform | undefined;
   /** Default: no. */

@@ -13,7 +13,7 @@ import { lagError } from '#forecasting/lag-error';
 import { addScore, SCORE_FIELDS, scoresOf, type Scores } from '#forecasting/scores';
 import { wholeSeason } from '#forecasting/season';
 import { Pipeline } from '#pipeline/pipeline';
-import { chooseSeason } from '#training/choose-season';
+import { chooseRhythm, type Rhythm } from '#training/choose-rhythm';
 import { draftOf, trainedOf } from '#training/draft';
 import { train } from '#training/train';
 import type { Cell, Loss, Trained } from '#training/train.types';
@@ -190,6 +190,7 @@ export class Backtest {
       const id = columns.stream[i]!;
       const stream = this.stream(id);
       const value = columns.value[i];
+      this.plan.catchUp(stream.baselines, 0, columns.ts[i]);
       if (stream.seen >= this.options.evaluateFrom)
         this.score(id, stream.baselines, columns.ts[i], value, columns.expected[i], columns.expectedHalf[i]);
       else stream.early.push(value);
@@ -221,9 +222,9 @@ export class Backtest {
     return stream;
   }
 
-  private planFor(season: number): ForecastPlan {
+  private planFor(season: number, regular = false): ForecastPlan {
     const { horizon, timeZone } = this.options;
-    return new ForecastPlan({ horizon, season: wholeSeason(season, horizon), timeZone });
+    return new ForecastPlan({ horizon, season: wholeSeason(season, horizon), regular, timeZone });
   }
 
   private async train(): Promise<void> {
@@ -233,13 +234,17 @@ export class Backtest {
     for (const id of ids) windows.push(await pipeline!.window(id));
     const before = process.cpuUsage();
     // Before every training: a longer window shows longer seasons.
-    const season = options.season === 'auto' ? chooseSeason(windows, 2) : options.season;
+    const { season, regular } = chooseRhythm(windows, 2, {
+      season: options.season,
+      regular: 'auto',
+      now: champion?.regular,
+    });
     if (champion === undefined && this.longest < firstTraining(season)) {
       this.nextTraining = firstTraining(season);
       return;
     }
     const { horizon, timeZone, cell, hidden, transform, loss, seed } = options;
-    const plan = { horizon, season, timeZone, level: LEVEL, transform, gaps: 'auto' } as const;
+    const plan = { horizon, season, regular, timeZone, level: LEVEL, transform, gaps: 'auto' } as const;
     const result = await train({
       windows,
       inputs: 1,
@@ -256,20 +261,24 @@ export class Backtest {
     this.retrains += 1;
     const { weights, forecast } = result;
     this.champion = trainedOf(weights, forecast);
-    if (forecast.season !== this.plan.options.season) this.replan(season, ids, windows);
+    const { options: now } = this.plan;
+    if (forecast.season !== now.season || regular !== now.regular) this.replan({ season, regular }, ids, windows);
     const model = await this.registry.publish(draftOf(result, TOPIC, 1, 0), weights);
     await pipeline!.swapModel(await this.registry.load(model));
     const every = options.retrainEvery ?? Math.max(LEAST_ROWS_BETWEEN, forecast.season);
     this.nextTraining = every === 0 ? Infinity : this.longest + every;
   }
 
-  /** The baselines meet another season as the pipeline does: from the windows. */
-  private replan(season: number, ids: readonly string[], windows: readonly Float64Array[]): void {
-    this.plan = this.planFor(season);
+  /** The baselines meet another rhythm as the pipeline does: from the windows. */
+  private replan({ season, regular }: Rhythm, ids: readonly string[], windows: readonly Float64Array[]): void {
+    this.plan = this.planFor(season, regular);
     ids.forEach((id, k) => {
       const baselines = new Float64Array(this.plan.size);
       this.plan.reset(baselines);
-      for (let t = 0; t < windows[k].length; t += 2) this.plan.absorb(baselines, 0, windows[k][t], windows[k][t + 1]);
+      for (let t = 0; t < windows[k].length; t += 2) {
+        this.plan.catchUp(baselines, 0, windows[k][t]);
+        this.plan.absorb(baselines, 0, windows[k][t], windows[k][t + 1]);
+      }
       this.streams.get(id)!.baselines = baselines;
     });
   }
