@@ -9,6 +9,9 @@ const SEASONS_KEPT = 12;
 /** So that four seasons, the least a forecast goes by, fit into the largest window. */
 const MOST_SEASON = MOST_WINDOW / 4;
 
+/** That a stored state can count. */
+const MOST_INPUTS = 255;
+
 const name = kinds.matching(/^[A-Za-z0-9._-]{1,64}$/, 'a name of letters, digits, . _ -, at most 64');
 const inputName = kinds.verbatim(/^[^\p{Cc}]{1,128}$/u, 'a name of at most 128 characters');
 
@@ -101,7 +104,7 @@ export const pipelineSchema = z
       complain(['targets'], `expected the first of the inputs, in their order: ${inputs.join(', ')}`);
     if (targets !== undefined && pointers.token !== undefined)
       complain(['targets'], 'expected none: what comes after a token is no number');
-    if (inputs.length > 32) complain(['inputs'], 'expected at most 32');
+    if (inputs.length > MOST_INPUTS) complain(['inputs'], `expected at most ${MOST_INPUTS}`);
     if (pointers.token !== undefined && inputs.length > 1)
       complain(['inputs'], 'expected one: tokens are a single input');
     // A training has to see a season several times.

@@ -36,6 +36,9 @@ export interface PipelineSpec {
 /** How many inputs are predicted. */
 export const targetCount = ({ targets }: Pick<PipelineSpec, 'targets'>): number => targets?.length ?? 1;
 
+/** Inputs of a pipeline: a stored state counts them in a byte. */
+export const MOST_INPUTS = 255;
+
 export const DEFAULT_PIPELINE: PipelineSpec = {
   name: 'default',
   topics: ['ticks'],

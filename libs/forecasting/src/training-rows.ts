@@ -1,5 +1,5 @@
 /** What a stored window teaches: at every tick what the network is given, and what it should say. */
-import { fitScale, SCALE_FIELDS } from '#rnn/scaler';
+import { fitInputScale, SCALE_FIELDS } from '#rnn/scaler';
 import type { ForecastPlan } from './forecast-plan.js';
 import { forecastFeatures, writeOtherInput } from './other-inputs.js';
 import { tickNumbers } from './spacing.js';
@@ -26,7 +26,7 @@ export function trainingRows(plan: ForecastPlan, window: Float64Array, width = 2
   const targets = new Float32Array((n - first) * forecast * H).fill(NaN);
   const scales = new Float64Array(inputs * SCALE_FIELDS);
   for (let k = forecast; k < inputs; k++)
-    fitScale(
+    fitInputScale(
       Float64Array.from({ length: n }, (_, t) => window[t * width + 1 + k]),
       scales,
       k * SCALE_FIELDS,

@@ -3,7 +3,7 @@ import type { RecordBatch } from '#domain/record-batch';
 import type { PipelineCore } from './core.js';
 import { RowKind, type DecodedBatch } from './decode.js';
 import { MOST_AHEAD_MS } from './expiry.js';
-import { Field, FIELDS_PER_INPUT } from './stream-table.js';
+import { Field, FIELDS_PER_INPUT, missingIndex } from './stream-table.js';
 
 /** Weight of a new distance between ticks in a stream's typical spacing. */
 const SPACING_RATE = 1 / 16;
@@ -72,11 +72,14 @@ export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBa
     for (let k = 0, f = base + Field.inputs; k < inputs; k++, f += FIELDS_PER_INPUT) {
       const value = values[i * inputs + k];
       if (value === value) meta[f] = value;
-      else missing |= 1 << k;
+      else missing |= 1 << (k & 31);
       batch.features[i * inputs + k] = meta[f]!;
+      if ((k & 31) === 31 || k === inputs - 1) {
+        meta[base + missingIndex(inputs, k)] = missing;
+        missing = 0;
+      }
     }
     meta[base + Field.offset] = offset;
-    meta[base + Field.missing] = missing;
     spacing[i] = meta[base + Field.spacing]!;
     core.markDirty(slot);
   }
@@ -85,10 +88,9 @@ export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBa
 }
 
 function sameAsLast(meta: Float64Array, base: number, values: Float64Array, at: number, inputs: number): boolean {
-  const missing = meta[base + Field.missing];
   for (let k = 0; k < inputs; k++) {
     const value = values[at + k];
-    const wasMissing = ((missing >> k) & 1) === 1;
+    const wasMissing = ((meta[base + missingIndex(inputs, k)] >> (k & 31)) & 1) === 1;
     if (value === value ? wasMissing || value !== meta[base + Field.inputs + FIELDS_PER_INPUT * k] : !wasMissing)
       return false;
   }

@@ -2,7 +2,7 @@
 import type { Forecaster } from '#forecasting/forecaster';
 import type { JointForecaster } from '#forecasting/joint-forecaster';
 import { writeOtherInput } from '#forecasting/other-inputs';
-import { updateScale } from '#rnn/scaler';
+import { updateInputScale } from '#rnn/scaler';
 import type { PipelineCore } from './core.js';
 import type { ModelSlot } from './model-slot.js';
 import { RowKind, type DecodedBatch } from './decode.js';
@@ -47,7 +47,7 @@ export function absorb(
     if (k >= forecast && (model !== undefined || beside !== undefined)) {
       const raw = values[i * inputs + k];
       const scale = last + InputField.scale - InputField.last;
-      if (model !== undefined && raw === raw) updateScale(meta, scale, raw, meta[last]);
+      if (model !== undefined && raw === raw) updateInputScale(meta, scale, raw, meta[last]);
       const other = k - forecast;
       if (model !== undefined)
         writeOtherInput(model.network.inputs, row + own, other, feature, meta[last], meta, scale);

@@ -2,7 +2,7 @@
 import type { JointForecaster } from '#forecasting/joint-forecaster';
 import { writeOtherInput } from '#forecasting/other-inputs';
 import type { Network } from '#rnn/network.types';
-import { fitScales } from './fit-scales.js';
+import { fitOtherScales } from './fit-scales.js';
 import type { ModelSlot } from './model-slot.js';
 import { scaleIndex, type StreamTable } from './stream-table.js';
 
@@ -77,7 +77,7 @@ export function warmUpForecasts(
   width: number,
 ): void {
   // The targets' scales are the plan's.
-  slots.forEach((slot, k) => fitScales(table, slot, rows[k], width, forecaster.targets.length));
+  slots.forEach((slot, k) => fitOtherScales(table, slot, rows[k], width, forecaster.targets.length));
   const plans = replayForecasts(table, forecaster, model?.network, slots, rows, width);
   slots.forEach((slot, k) => {
     table.generation[slot] = model?.generation ?? 0;

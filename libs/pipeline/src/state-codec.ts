@@ -1,7 +1,8 @@
 /** A stream's state as bytes, and back. Little-endian:
  *  u8 version, u8 inputs, u8 tail rows, u8 targets + 1 (0: no plan), u32 hidden floats, u32 x 2 model tag, then float64 fields, float64 tail rows, the plan of each target, float32
  *  hidden state. A plan is u32 horizon, u32 season (its top bit: ticks left out are counted), u32 float64s, u32 float32s, and these (libs/forecasting); streams of models that are served raw have none.
- *  16 + 8 (13 + 5 inputs) + 8 rows (1 + inputs) + (16 + 8 wide + 4 narrow) + 4 hidden bytes: 288 for a raw GRU-32 with one input and an empty tail. */
+ *  16 + 8 (13 + 5 inputs) + 8 rows (1 + inputs) + (16 + 8 wide + 4 narrow) + 4 hidden bytes: 288 for a raw GRU-32 with one input and an empty tail;
+ *  a float64 field more for each 32 inputs beyond the first 32. */
 import { RiverrunError } from '#domain/errors';
 import { haveSameShape, type PlanShape } from '#forecasting/plan-shape';
 import type { ModelSlot } from './model-slot.js';

@@ -25,7 +25,7 @@ export const Field = {
   modelError: 9,
   baselineError: 10,
   evaluations: 11,
-  /** Bit k: input k was missing in the last tick. */
+  /** Bit k: input k was missing in the last tick. Those of inputs from the 33rd on stand behind all inputs, 32 a field: see missingIndex. */
   missing: 12,
   /** For each input from here on: see InputField. */
   inputs: 13,
@@ -41,7 +41,12 @@ export const InputField = {
 export const FIELDS_PER_INPUT = InputField.scale + SCALE_FIELDS;
 export const Source = { none: -1, baseline: 0, model: 1, blend: 2 } as const;
 
-export const fieldCount = (inputs: number): number => Field.inputs + FIELDS_PER_INPUT * inputs;
+/** Where the fields of so many inputs end. */
+const inputsEnd = (inputs: number): number => Field.inputs + FIELDS_PER_INPUT * inputs;
+export const fieldCount = (inputs: number): number => inputsEnd(inputs) + ((inputs - 1) >> 5);
+/** Which of a stream's fields has the bit that says whether input k is missing: bit k % 32. */
+export const missingIndex = (inputs: number, k: number): number =>
+  k < 32 ? Field.missing : inputsEnd(inputs) + (k >> 5) - 1;
 /** Where in `meta` the scale of a stream's input lies: centre, scale, change. */
 export const scaleIndex = ({ fields }: StreamTable, slot: number, input: number): number =>
   slot * fields + Field.inputs + FIELDS_PER_INPUT * input + InputField.scale;
@@ -56,6 +61,8 @@ export const SHORT_ID = 24;
 
 export class StreamTable {
   readonly fields: number;
+  /** Where the fields of the inputs end. */
+  private readonly inputsEnd: number;
   readonly tailStride: number;
   readonly ids: string[] = [];
   readonly meta: Float64Array;
@@ -93,6 +100,7 @@ export class StreamTable {
     public forecaster: JointForecaster | undefined = undefined,
   ) {
     this.fields = fieldCount(inputs);
+    this.inputsEnd = inputsEnd(inputs);
     this.tailStride = tailLength(inputs);
     this.meta = new Float64Array(capacity * this.fields);
     this.tail = new Float64Array(capacity * this.tailStride);
@@ -169,8 +177,9 @@ export class StreamTable {
     this.meta[base + Field.ts] = NaN;
     this.meta[base + Field.spacing] = 0;
     this.meta[base + Field.missing] = 0;
-    for (let f = base + Field.inputs; f < base + this.fields; f += FIELDS_PER_INPUT)
-      this.meta[f + InputField.admitted] = NaN;
+    for (let f = Field.inputs; f < this.inputsEnd; f += FIELDS_PER_INPUT)
+      this.meta[base + f + InputField.admitted] = NaN;
+    this.meta.fill(0, base + this.inputsEnd, base + this.fields);
   }
 
   /** The other half: what the stream's past says of its future. Its stored window segments become void. */
@@ -181,7 +190,7 @@ export class StreamTable {
     meta[base + Field.voidSegments] = meta[base + Field.segments]!;
     meta[base + Field.expected] = NaN;
     meta[base + Field.source] = Source.none;
-    for (let f = base + Field.inputs; f < base + this.fields; f += FIELDS_PER_INPUT) {
+    for (let f = base + Field.inputs; f < base + this.inputsEnd; f += FIELDS_PER_INPUT) {
       meta[f + InputField.last] = NaN;
       meta[f + InputField.scale] = 0;
       meta[f + InputField.scale + 1] = 1;

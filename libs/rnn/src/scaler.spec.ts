@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { changeOf, fitScale, levelOf, updateScale } from './scaler.js';
+import { changeOf, fitInputScale, fitScale, levelOf, updateInputScale, updateScale } from './scaler.js';
 
 /** A seeded generator, so that a failure comes back. */
 function noise(seed: number): () => number {
@@ -70,5 +70,65 @@ describe('updateScale', () => {
     expect(levelOf(meta, 0, 6)).toBe(8);
     expect(changeOf(meta, 0, 5, 5)).toBe(0);
     expect(changeOf(meta, 0, 5, NaN)).toBe(0);
+  });
+});
+
+describe('the scale of an input that is only given', () => {
+  /** 1 for `length` ticks out of every `every`, from the tick `first` on. */
+  const flag = (n: number, every: number, length: number, first = 0): number[] =>
+    Array.from({ length: n }, (_, t) => Number(t >= first && t % every < length));
+  const scaleOf = (values: readonly number[]): Float64Array => {
+    const target = new Float64Array(3);
+    fitInputScale(values, target, 0);
+    return target;
+  };
+  const followed = (target: Float64Array, values: readonly number[]): Float64Array => {
+    values.forEach((value, i) => updateInputScale(target, 0, value, values[Math.max(0, i - 1)]));
+    return target;
+  };
+  /** A flag's two levels lie this far apart. */
+  const step = (target: Float64Array): number => levelOf(target, 0, 1) - levelOf(target, 0, 0);
+
+  it.each([
+    [1000, 1],
+    [100, 1],
+    [100, 24],
+    [11, 1],
+    [9, 1],
+    [4, 1],
+    [3, 2],
+  ])('tells a flag in windows and in ticks alike: every %i ticks for %i', (every, length) => {
+    const fitted = scaleOf(flag(4000, every, length));
+    const live = followed(fitted.slice(), flag(20_000, every, length));
+    for (const target of [fitted, live]) {
+      expect(step(target)).toBeGreaterThan(1.3);
+      expect(step(target)).toBeLessThan(2.5);
+      expect(Math.abs(levelOf(target, 0, 1))).toBeLessThan(2.5);
+      expect(changeOf(target, 0, 1, 0)).toBeGreaterThan(0.5);
+      expect(changeOf(target, 0, 1, 0)).toBeLessThan(1.5);
+    }
+  });
+
+  it('is known of a flag that was never up before, and stays while it rests', () => {
+    const target = scaleOf(flag(16, 100, 1, 100));
+    expect([step(target), changeOf(target, 0, 1, 0)]).toEqual([1, 1]);
+    expect(followed(target.slice(), flag(5000, 100, 1, 5000))).toEqual(target);
+    followed(target, flag(20_000, 100, 1));
+    expect(step(target)).toBeLessThan(2.5);
+  });
+
+  it('is that of any other number where it moves at every tick', () => {
+    const random = noise(3);
+    const values = Array.from({ length: 300 }, (_, t) => (t % 50 === 0 ? NaN : 5 + random()));
+    const { centre, scale, change } = fit(values);
+    const target = scaleOf(values);
+    expect([...target]).toEqual([centre, scale, change]);
+    const other = target.slice();
+    for (let i = 1; i < 300; i++)
+      if (values[i] === values[i]) {
+        updateScale(other, 0, values[i], values[i - 1]);
+        updateInputScale(target, 0, values[i], values[i - 1]);
+      }
+    expect(target).toEqual(other);
   });
 });

@@ -20,35 +20,54 @@ const PULL = 5;
 /** Writes centre, scale and change of `values` (oldest first; NaN = missing) to target[at ..]. A constant stream has scale 1, and a change so small
  *  that whatever the network says of it comes to nothing. */
 export function fitScale(values: ArrayLike<number>, target: Float64Array, at: number): void {
-  const known: number[] = [];
-  const changes: number[] = [];
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    if (!Number.isFinite(value)) continue;
-    if (known.length > 0) changes.push(value - known[known.length - 1]);
-    known.push(value);
-  }
-  const middle = median(known.sort((a, b) => a - b));
-  const centre = mean(pulledIn(known, middle)) ?? 0;
+  const known = Array.from(values).filter(Number.isFinite);
+  write(target, at, known, known);
+}
+
+/** The same for an input that the network is only given. Such a one may rest for long, as a flag does: how far it spreads and changes is told by the values it moves to, however
+ *  rarely that is. What has never moved is taken to move by 1. */
+export function fitInputScale(values: ArrayLike<number>, target: Float64Array, at: number): void {
+  const known = Array.from(values).filter(Number.isFinite);
+  const moves = known.filter((value, i) => i === 0 || value !== known[i - 1]);
+  write(target, at, known, moves);
+  if (moves.length < 2) target[at + 2] = 1;
+}
+
+/** The centre is that of all `known` values, scale and change are those of `telling` ones. */
+function write(target: Float64Array, at: number, known: readonly number[], telling: readonly number[]): void {
+  const changes = telling.slice(1).map((value, i) => value - telling[i]);
+  const [all, sorted] = [known, telling].map((some) => [...some].sort((a, b) => a - b));
+  const centre = mean(pulledIn(all, median(all))) ?? 0;
   target[at] = centre;
-  target[at + 1] = spread(known, middle, centre) || 1;
+  target[at + 1] = spread(sorted, median(sorted), centre) || 1;
   target[at + 2] = spread(changes, 0, 0);
   for (let k = 1; k < SCALE_FIELDS; k++) target[at + k] = Math.max(target[at + k], floorOf(centre));
 }
 
 /** Moves centre, scale and change (meta[at ..]) by one value; `previous` is the last known one. */
 export function updateScale(meta: Float64Array, at: number, value: number, previous: number): void {
-  const centre = meta[at];
+  const floor = floorOf(meta[at]);
   const scale = meta[at + 1];
-  const limit = CLIP * scale;
-  const deviation = Math.min(Math.max(value - centre, -limit), limit);
-  const floor = floorOf(centre);
-  meta[at] = centre + RATE * deviation;
+  const deviation = moveCentre(meta, at, value);
   meta[at + 1] = Math.max(scale + RATE * (MAD_TO_STD * Math.abs(deviation) - scale), floor);
   if (previous !== previous) return;
   const change = meta[at + 2];
   const moved = Math.min(Math.abs(value - previous), CLIP * change);
   meta[at + 2] = Math.max(change + RATE * (MAD_TO_STD * moved - change), floor);
+}
+
+/** The same for an input that the network is only given: see fitInputScale. */
+export function updateInputScale(meta: Float64Array, at: number, value: number, previous: number): void {
+  if (value === previous) moveCentre(meta, at, value);
+  else updateScale(meta, at, value, previous);
+}
+
+/** Returns how far off the centre the value was, within CLIP scales. */
+function moveCentre(meta: Float64Array, at: number, value: number): number {
+  const limit = CLIP * meta[at + 1];
+  const deviation = Math.min(Math.max(value - meta[at], -limit), limit);
+  meta[at] += RATE * deviation;
+  return deviation;
 }
 
 /** x within +-LIMIT. */

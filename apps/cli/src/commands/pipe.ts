@@ -4,7 +4,7 @@ import type { Config } from '#config/config';
 import { loadDefaultModel, suitsDefaultModel } from '#default-model/default-model';
 import type { ModelArtifact } from '#domain/model';
 import { SEGMENT_ROWS } from '#domain/ports';
-import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
+import { DEFAULT_PIPELINE, MOST_INPUTS, type PipelineSpec } from '#domain/pipeline-spec';
 import { DEFAULT_OPTIONS } from '#pipeline/core';
 import { Pipeline } from '#pipeline/pipeline';
 import { names, type AddCommand } from '../arguments.js';
@@ -55,6 +55,7 @@ Examples:
 async function pipe(options: Options): Promise<number> {
   if (options.model === undefined && (options.vocabulary ?? options.scaler) !== undefined)
     throw new UsageError('--vocabulary and --scaler go with --model FILE');
+  if ((options.inputs?.length ?? 1) > MOST_INPUTS) throw new UsageError(`--inputs takes at most ${MOST_INPUTS} names`);
   const config = settings();
   const chosen = options.model === undefined ? undefined : await findModel(options.model, options, config);
   const spec: PipelineSpec = {
