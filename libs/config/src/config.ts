@@ -143,6 +143,7 @@ const defaultPipeline = (): ParsedPipeline => ({
   timeUnit: 'ms',
   timeZone: 'UTC',
   inputs: ['value'],
+  named: undefined,
   horizon: 1,
   season: 'auto',
   regular: 'auto',

@@ -206,6 +206,7 @@ pipelines:
     fields: { token: /page }
   - { name: rooms, topics: rooms, targets: [heat, power] }
   - { name: plant, topics: plant, inputs: [heat, power, load], targets: [heat, power] }
+  - { name: shop, topics: shop, inputs: [sales, holiday, price], known: holiday, horizon: 2 }
 `);
     expect(config.pipelines[0]).toMatchObject({
       inputs: ['load', 'temp'],
@@ -227,6 +228,14 @@ pipelines:
     });
     expect(config.pipelines[2]).toMatchObject({ inputs: ['heat', 'power'], targets: ['heat', 'power'] });
     expect(config.pipelines[3]).toMatchObject({ inputs: ['heat', 'power', 'load'], targets: ['heat', 'power'] });
+    expect(config.pipelines[4]).toMatchObject({
+      inputs: ['sales', 'holiday', 'holiday+1', 'holiday+2', 'price'],
+      named: [
+        { name: 'sales', ahead: 0 },
+        { name: 'holiday', ahead: 2 },
+        { name: 'price', ahead: 0 },
+      ],
+    });
     const specs: readonly PipelineSpec[] = config.pipelines;
     expect(specs[0].fields.values).toEqual(['/load', '/weather/temp']);
   });
@@ -263,6 +272,19 @@ pipelines:
     [
       'pipelines: [{name: a, inputs: [x, y], targets: [y]}]',
       'pipelines[0].targets ["y"]: expected the first of the inputs, in their order: x, y',
+    ],
+    [
+      'pipelines: [{name: a, inputs: [x, y], known: [x]}]',
+      'pipelines[0].known ["x"]: expected inputs that are not forecast: y',
+    ],
+    [
+      'pipelines: [{name: a, known: [x]}]',
+      'pipelines[0].known ["x"]: expected inputs that are not forecast: there are none',
+    ],
+    ['pipelines: [{name: a, inputs: [x, y, "y+1"], known: [y]}]', 'expected none called as another some ticks ahead'],
+    [
+      'pipelines: [{name: a, inputs: [x, y], known: [y], horizon: 254}]',
+      'at most 255, what is known ahead counted 255 times',
     ],
     ['pipelines: [{name: a, targets: [x], fields: {token: /t}}]', 'expected none: what comes after a token'],
     ['pipelines: [{name: a, targets: [x, x]}]', 'pipelines[0].targets ["x","x"]: expected names of inputs that'],

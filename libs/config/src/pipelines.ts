@@ -66,6 +66,7 @@ export const pipelineSchema = z
     timeZone: kinds.timeZone().default('UTC'),
     inputs: oneOrMore(inputName, 'names of inputs, each once').optional(),
     targets: oneOrMore(inputName, 'names of inputs that are forecast, each once').optional(),
+    known: oneOrMore(inputName, 'names of inputs that are known ahead, each once').optional(),
     horizon: kinds.integer(1, 1_000).default(1),
     season: season.default('auto'),
     regular: autoOr(kinds.flag(), 'on or off').default('auto'),
@@ -96,22 +97,37 @@ export const pipelineSchema = z
       complain(['fields', 'token'], 'expected either token or values: a stream has tokens or numbers');
     }
     const { targets } = pipeline;
-    const inputs = pipeline.inputs ?? (values === undefined ? targets : undefined) ?? inputsOf(values);
-    if (values !== undefined && values.length !== inputs.length) {
+    const names = pipeline.inputs ?? (values === undefined ? targets : undefined) ?? inputsOf(values);
+    if (values !== undefined && values.length !== names.length) {
       complain(['inputs'], `expected ${values.length}: one for each of fields.values, in that order`);
     }
-    if (targets?.some((target, k) => target !== inputs[k]) === true)
-      complain(['targets'], `expected the first of the inputs, in their order: ${inputs.join(', ')}`);
+    if (targets?.some((target, k) => target !== names[k]) === true)
+      complain(['targets'], `expected the first of the inputs, in their order: ${names.join(', ')}`);
+    const { horizon, known = [] } = pipeline;
+    const others = names.slice(targets?.length ?? 1);
+    if (known.some((one) => !others.includes(one)))
+      complain(['known'], `expected inputs that are not forecast: ${others.join(', ') || 'there are none'}`);
+    const named =
+      known.length === 0 ? undefined : names.map((one) => ({ name: one, ahead: known.includes(one) ? horizon : 0 }));
+    const inputs = named?.flatMap(columnsOf) ?? names;
+    if (new Set(inputs).size < inputs.length) complain(['inputs'], 'expected none called as another some ticks ahead');
     if (targets !== undefined && pointers.token !== undefined)
       complain(['targets'], 'expected none: what comes after a token is no number');
-    if (inputs.length > MOST_INPUTS) complain(['inputs'], `expected at most ${MOST_INPUTS}`);
-    if (pointers.token !== undefined && inputs.length > 1)
+    if (inputs.length > MOST_INPUTS)
+      complain(['inputs'], `expected at most ${MOST_INPUTS}, what is known ahead counted ${horizon + 1} times`);
+    if (pointers.token !== undefined && names.length > 1)
       complain(['inputs'], 'expected one: tokens are a single input');
     // A training has to see a season several times.
     const seasons = pipeline.season === 'auto' ? 0 : SEASONS_KEPT * pipeline.season;
     const window = pipeline.window ?? Math.min(Math.max(DEFAULT_WINDOW, seasons), MOST_WINDOW);
-    return { ...pipeline, window, inputs, fields: { ...pointers, ...(values === undefined ? {} : { values }) } };
+    return { ...pipeline, window, inputs, named, fields: { ...pointers, ...(values === undefined ? {} : { values }) } };
   });
+
+/** What a tick says of an input: its value now, and after so many ticks each. */
+const columnsOf = ({ name: one, ahead }: { name: string; ahead: number }): string[] => [
+  one,
+  ...Array.from({ length: ahead }, (_, k) => `${one}+${k + 1}`),
+];
 
 /** Without names of their own, several inputs are called as the last parts of their pointers where those differ. */
 function inputsOf(values: string[] | undefined): string[] {

@@ -42,7 +42,8 @@ describe('printConfig', () => {
         RIVERRUN_SESSION_TIMEOUT: '90s',
         KAFKA_BROKERS: 'a:1,b:2',
       },
-      () => 'pipelines: [{name: a, topics: [t], retrain: off, season: 24}, {name: b, fields: {values: [/x, /y]}}]',
+      () =>
+        'pipelines: [{name: a, topics: [t], retrain: off, season: 24}, {name: b, fields: {values: [/x, /y]}}, {name: c, topics: c, inputs: [x, y], known: y}]',
     );
     const printed = printConfig(config);
     expect(printed).toContain('sessionTimeout: 90s');

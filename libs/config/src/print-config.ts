@@ -18,8 +18,9 @@ export const printConfig = (config: Config): string =>
 
 function readable(key: string, value: unknown): unknown {
   if (key === 'pipelines') {
-    return (value as Config['pipelines']).map(({ retrainInterval, ...rest }) => ({
+    return (value as Config['pipelines']).map(({ retrainInterval, named, ...rest }) => ({
       ...rest,
+      inputs: named?.map(({ name }) => name) ?? rest.inputs,
       retrain: readable('retrainInterval', retrainInterval),
     }));
   }

@@ -1,3 +1,9 @@
+/** A tick gives its value now, and it may give those of up to `ahead` ticks after it: so many inputs more, which follow it. */
+export interface NamedInput {
+  readonly name: string;
+  readonly ahead: number;
+}
+
 /** How one pipeline reads its records: which topics, where in the JSON the parts of a tick lie, in which unit time is given. */
 export interface PipelineSpec {
   readonly name: string;
@@ -6,7 +12,7 @@ export interface PipelineSpec {
   readonly fields: {
     readonly stream?: string | undefined;
     readonly time?: string | undefined;
-    /** One for each input, in the order of `inputs`. */
+    /** One for each input that a tick names, in their order. */
     readonly values?: readonly string[] | undefined;
     readonly token?: string | undefined;
   };
@@ -15,6 +21,8 @@ export interface PipelineSpec {
   readonly timeZone: string;
   /** Names of the inputs; their order is the order of the network's features. The first is the one predicted. */
   readonly inputs: readonly string[];
+  /** What a tick names, where that is more than a number for each input. Default: `inputs`, each of them now only. */
+  readonly named?: readonly NamedInput[] | undefined;
   /** Where several are predicted: the first ones of `inputs`. */
   readonly targets?: readonly string[] | undefined;
   /** Rows of history kept for a stream, for training and for re-warming. */

@@ -1,6 +1,6 @@
 /** The plain reading of a record's value: any JSON, any configured field, every way of being wrong named. It defines what the fast reading must equal. */
 import type { DeadLetterCode } from '#domain/outcome';
-import type { PipelineSpec } from '#domain/pipeline-spec';
+import type { NamedInput, PipelineSpec } from '#domain/pipeline-spec';
 import { MAX_FLOAT32 } from '#rnn/float32';
 import { parseTime } from './parse-time.js';
 
@@ -109,39 +109,55 @@ function readTime(json: object, spec: PipelineSpec): number | ParseFailure {
 }
 
 function readValues(json: object, spec: PipelineSpec): number[] | ParseFailure {
-  const { inputs, fields } = spec;
-  if (fields.values !== undefined) return collect(fields.values, (at) => pointer(json, at));
+  const { inputs, named, fields } = spec;
+  if (fields.values !== undefined) return collect(fields.values, named, (at) => pointer(json, at));
+  const names = named?.map(({ name }) => name) ?? inputs;
   const values = own(json, 'values');
   if (Array.isArray(values)) {
-    if (values.length !== inputs.length)
+    if (values.length !== names.length)
       return fail(
         'VALUE',
-        `/values has ${values.length} entries, the pipeline has ${inputs.length} inputs: ${inputs.join(', ')}`,
+        `/values has ${values.length} entries, the pipeline has ${names.length} inputs: ${names.join(', ')}`,
       );
-    return collect(inputs, (_, i) => values[i] as unknown);
+    return collect(names, named, (_, i) => values[i] as unknown);
   }
-  if (typeof values === 'object' && values !== null) return collect(inputs, (name) => own(values, name));
+  if (typeof values === 'object' && values !== null) return collect(names, named, (name) => own(values, name));
   if (values !== undefined && values !== null)
     return fail('VALUE', `/values is ${kindOf(values)}, not an object or an array`);
   const value = own(json, 'value');
   if (value === undefined && values === undefined && own(json, 'token') !== undefined)
     return fail('TOKEN', 'a token, but the active model has no vocabulary');
-  if (inputs.length > 1 && value !== undefined && value !== null)
+  if (names.length > 1 && value !== undefined && value !== null)
     return fail(
       'VALUE',
-      `/value given, but the pipeline has ${inputs.length} inputs: give /values with ${inputs.join(', ')}`,
+      `/value given, but the pipeline has ${names.length} inputs: give /values with ${names.join(', ')}`,
     );
-  return collect(inputs, () => value);
+  return collect(names, named, () => value);
 }
 
-function collect(names: readonly string[], read: (name: string, i: number) => unknown): number[] | ParseFailure {
+function collect(
+  names: readonly string[],
+  named: readonly NamedInput[] | undefined,
+  read: (name: string, i: number) => unknown,
+): number[] | ParseFailure {
   const values: number[] = [];
   for (let i = 0; i < names.length; i++) {
     const raw = read(names[i], i);
-    if (raw === undefined || raw === null) values.push(NaN);
-    // Beyond float32 a value has no meaning to the network.
-    else if (typeof raw === 'number' && Math.abs(raw) <= MAX_FLOAT32) values.push(raw);
-    else return fail('VALUE', `${names[i]} is ${shown(raw)}: not a number within float32, null or absent`);
+    const ahead = named?.[i].ahead ?? 0;
+    const several = ahead > 0 && Array.isArray(raw);
+    const given: readonly unknown[] = several ? raw : [raw];
+    if (given.length > 1 + ahead)
+      return fail('VALUE', `${names[i]} has ${given.length} entries: at most ${1 + ahead} are known, now and ahead`);
+    for (let k = 0; k <= ahead; k++) {
+      const value = given[k];
+      if (value === undefined || value === null) values.push(NaN);
+      // Beyond float32 a value has no meaning to the network.
+      else if (typeof value === 'number' && Math.abs(value) <= MAX_FLOAT32) values.push(value);
+      else {
+        const which = several ? `${names[i]}/${k}` : names[i];
+        return fail('VALUE', `${which} is ${shown(value)}: not a number within float32, null or absent`);
+      }
+    }
   }
   return values;
 }

@@ -1,0 +1,94 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
+import { forecastFeatures } from '#forecasting/other-inputs';
+import { runThroughCrashes } from '../../../test/support/crashes.js';
+import { gruSpec, modelOf, seeded } from '../../../test/support/models.js';
+import { finalStates, mixedTicks, run, TestPipeline, type TickJson } from '../../../test/support/pipelines.js';
+import { parseTick } from './parse-tick.js';
+
+const COLUMNS = ['sales', 'holiday', 'holiday+1', 'holiday+2', 'price'];
+const plain: PipelineSpec = { ...DEFAULT_PIPELINE, inputs: COLUMNS, horizon: 2 };
+const spec: PipelineSpec = {
+  ...plain,
+  named: [
+    { name: 'sales', ahead: 0 },
+    { name: 'holiday', ahead: 2 },
+    { name: 'price', ahead: 0 },
+  ],
+};
+const model = modelOf(
+  {
+    inputSize: forecastFeatures(COLUMNS.length),
+    layers: [gruSpec(4).layers[0], { type: 'dense', units: 2, activation: 'linear', useBias: true }],
+  },
+  3,
+  { scaler: 'standard', forecast: { horizon: 2, season: 0, timeZone: 'UTC' }, origin: 'trained', pinned: false },
+);
+const parse = (json: unknown, by = spec): unknown => {
+  const parsed = parseTick(new TextEncoder().encode(JSON.stringify(json)), by, undefined);
+  return parsed.kind === 'tick' ? parsed.values : parsed;
+};
+
+/** The same ticks by name with what is known ahead, and with a number for each column. */
+function ticksOf(seed: number, count: number): (TickJson | string)[][] {
+  const random = seeded(seed);
+  const both = mixedTicks(seed, count, 3).map((tick) => {
+    if (typeof tick === 'string' || tick.control !== undefined) return [tick, tick];
+    const { value, ...rest } = tick;
+    const known = Array.from({ length: 3 }, () => (random() < 0.1 ? null : Number(random() < 0.2)));
+    const price = random() < 0.05 ? null : 5 + random();
+    return [
+      { ...rest, values: { sales: value, holiday: known, price } },
+      { ...rest, values: [value, ...known, price] },
+    ];
+  });
+  return [both.map(([one]) => one), both.map(([, other]) => other)];
+}
+
+describe('what is known ahead', () => {
+  it('is an array from now on, shorter where less is known', () => {
+    const read = (holiday: unknown): unknown => parse({ values: { sales: 1, holiday, price: 3 } });
+    expect(read([7, 8, 9])).toEqual([1, 7, 8, 9, 3]);
+    expect(read([7, 8])).toEqual([1, 7, 8, NaN, 3]);
+    expect(read([null, 8])).toEqual([1, NaN, 8, NaN, 3]);
+    expect(read(7)).toEqual([1, 7, NaN, NaN, 3]);
+    for (const nothing of [[], null, undefined]) expect(read(nothing)).toEqual([1, NaN, NaN, NaN, 3]);
+  });
+
+  it('is read in every form that values have', () => {
+    expect(parse({ values: [1, [7, 8, 9], 3] })).toEqual([1, 7, 8, 9, 3]);
+    const pointed = { ...spec, fields: { values: ['/s', '/h', '/p/now'] } };
+    expect(parse({ s: 1, h: [7, 8], p: { now: 3 } }, pointed)).toEqual([1, 7, 8, NaN, 3]);
+  });
+
+  it.each([
+    [{ sales: 1, holiday: [1, 2, 3, 4] }, 'holiday has 4 entries: at most 3 are known, now and ahead'],
+    [{ sales: 1, holiday: [1, 'x'] }, 'holiday/1 is "x": not a number'],
+    [{ sales: 1, holiday: [1, [2]] }, 'holiday/1 is'],
+    [{ sales: [1], holiday: 1 }, 'sales is'],
+    [[1, 7, 8, 9, 3], '/values has 5 entries, the pipeline has 3 inputs: sales, holiday, price'],
+  ])('is refused where it says too much: %j', (values, message) => {
+    const { code, message: said } = parse({ values }) as { code: string; message: string };
+    expect(code).toBe('VALUE');
+    expect(said).toContain(message);
+  });
+
+  it('is to the network as an input of each tick ahead, however ticks are cut and after a crash at any write', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.array(fc.nat(60), { maxLength: 3 }), async (seed, crashes) => {
+        const [ahead, columns] = ticksOf(seed, 160);
+        const calm = await new TestPipeline(plain, { maxBatch: 1 }).open();
+        await calm.swap(model);
+        const expected = await run(calm, columns, () => 16);
+        const options = { maxBatch: 8, hotStreams: 8, saveAfterMs: 1e9, saveAfterRecords: 48 };
+        const pipeline = await new TestPipeline(spec, options).open();
+        await pipeline.swap(model);
+        const seen = await runThroughCrashes(pipeline, ahead, crashes);
+        expect(ahead.map((_, offset) => seen.get(offset))).toEqual(expected);
+        expect(await finalStates(pipeline)).toEqual(await finalStates(calm));
+      }),
+      { numRuns: 15 },
+    );
+  });
+});
