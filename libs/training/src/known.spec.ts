@@ -13,7 +13,7 @@ describe('an input that is known ahead', () => {
     const common = { horizon: 2, season: 0, timeZone: 'UTC', level: 0.9, cell: 'gru', hidden: 16, seed: 1 } as const;
     const maeOf = async (inputs: number, columns: (t: number) => number[]): Promise<number> => {
       const { record } = await train({ windows: [windowOf(columns)], inputs, ...common });
-      return record.validation!.networkMae!;
+      return record.validation.networkMae!;
     };
     const now = await maeOf(2, (t) => [flag[t]]);
     const ahead = await maeOf(4, (t) => [flag[t], flag[t + 1], flag[t + 2]]);
