@@ -52,7 +52,8 @@ export class JointForecaster {
 
   /** See `ForecastPlan.catchUp`: the targets have the same ticks. */
   catchUp(state: Float64Array, at: number, ts: number): void {
-    this.targets.forEach((target, k) => target.plan.catchUp(state, at + k * this.part, ts));
+    const { targets, part } = this;
+    for (let k = 0; k < targets.length; k++) targets[k].plan.catchUp(state, at + k * part, ts);
   }
 
   /** See `Forecaster.absorb`; the tick's values are values[from ..]. */

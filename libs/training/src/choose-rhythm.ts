@@ -32,14 +32,17 @@ export function chooseRhythm(
   { season, regular = false, targets = 1, now }: RhythmOptions,
 ): Rhythm {
   const longest = [...windows].sort((a, b) => b.length - a.length).slice(0, ASKED);
-  const by = (counts: boolean): Rhythm & { readonly error: number } => {
-    const series = longest.flatMap((window) => seriesOf(window, width, targets, counts));
-    const found = season === 'auto' ? mostFound(series) : season;
+  const seriesBy = (counts: boolean): Float64Array[] =>
+    longest.flatMap((window) => seriesOf(window, width, targets, counts));
+  const seasonIn = (series: readonly Float64Array[]): number => (season === 'auto' ? mostFound(series) : season);
+  if (regular !== 'auto') return { season: seasonIn(seriesBy(regular)), regular };
+  if (longest.every((window) => isWhole(window, width)))
+    return counting({ season: seasonIn(seriesBy(true)), regular: true });
+  const [plain, counted] = [false, true].map((counts) => {
+    const series = seriesBy(counts);
+    const found = seasonIn(series);
     return { season: found, regular: counts, error: found === 0 ? Infinity : repeatError(series, found) };
-  };
-  if (regular !== 'auto') return by(regular);
-  if (longest.every((window) => isWhole(window, width))) return counting(by(true));
-  const [plain, counted] = [by(false), by(true)];
+  });
   const [own, other] = now === false ? [plain, counted] : [counted, plain];
   const chosen = other.error < (now === undefined ? 1 : CLEARLY) * own.error ? other : own;
   return counting(chosen);
