@@ -1,6 +1,6 @@
 /** A pipeline whose writes die now and then, and which is opened again until every tick has its outcome. */
 import { expect } from 'vitest';
-import { outcomeAt, recordsOf, type Outcome, type TestPipeline, type TickJson } from './pipelines.js';
+import { finalStates, outcomeAt, recordsOf, run, type Outcome, type TestPipeline, type TickJson } from './pipelines.js';
 
 /** Writes outcomes through `dying` and remembers them by offset: each may come once only. */
 export function rememberOutcomes(
@@ -21,7 +21,7 @@ export function rememberOutcomes(
 }
 
 /** Takes `ticks` through while the process dies just before its n-th write takes effect (2 n in `crashes`), or just after (2 n + 1). The outcomes, by offset. */
-export async function runThroughCrashes(
+async function runThroughCrashes(
   pipeline: TestPipeline,
   ticks: readonly (TickJson | string)[],
   crashes: readonly number[],
@@ -42,6 +42,20 @@ export async function runThroughCrashes(
   await runInSpiteOf(pipeline, ticks, seen);
   writes = Infinity;
   return seen;
+}
+
+/** What `pipeline` says of `ticks` through crashes, and what it keeps in the end, must be what `calm`, which nothing befalls, says of its own. Both are open and serve alike. */
+export async function mustEqualThroughCrashes(
+  pipeline: TestPipeline,
+  ticks: readonly (TickJson | string)[],
+  crashes: readonly number[],
+  calm: TestPipeline,
+  calmTicks = ticks,
+): Promise<void> {
+  const expected = await run(calm, calmTicks, () => 16);
+  const seen = await runThroughCrashes(pipeline, ticks, crashes);
+  expect(ticks.map((_, offset) => seen.get(offset))).toEqual(expected);
+  expect(await finalStates(pipeline)).toEqual(await finalStates(calm));
 }
 
 /** Until all of `ticks` are seen; `afterBatch` may die too. Nothing else than 'killed' may keep the pipeline from opening. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_PIPELINE, type PipelineSpec } from '#domain/pipeline-spec';
+import { DEFAULT_PIPELINE, MOST_INPUTS, type PipelineSpec } from '#domain/pipeline-spec';
 import { ConfigError } from './config-error.js';
 import { loadConfig, type Environment } from './load-config.js';
 
@@ -238,6 +238,13 @@ pipelines:
     });
     const specs: readonly PipelineSpec[] = config.pipelines;
     expect(specs[0].fields.values).toEqual(['/load', '/weather/temp']);
+  });
+
+  it('takes as many inputs as the domain does', () => {
+    const withInputs = (count: number): unknown =>
+      yaml(`pipelines: [{name: a, inputs: [${Array.from({ length: count }, (_, k) => `x${k}`).join(', ')}]}]`);
+    expect(() => withInputs(MOST_INPUTS)).not.toThrow();
+    expect(() => withInputs(MOST_INPUTS + 1)).toThrow(`at most ${MOST_INPUTS}`);
   });
 
   it.each([
