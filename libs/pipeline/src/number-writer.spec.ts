@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_NUMBER_BYTES, writeInteger, writeNumber } from './number-writer.js';
+import { MAX_NUMBER_BYTES, writeInteger, writeNine, writeNumber } from './number-writer.js';
 
-const written = (write: (target: Uint8Array, at: number, value: number) => number, value: number): string => {
+const written = (write: (target: DataView, at: number, value: number) => number, value: number): string => {
   const target = new Uint8Array(MAX_NUMBER_BYTES + 1);
-  const end = write(target, 1, value);
+  const end = write(new DataView(target.buffer), 1, value);
   expect(end).toBeLessThanOrEqual(MAX_NUMBER_BYTES + 1);
   return new TextDecoder().decode(target.subarray(1, end));
 };
@@ -36,6 +36,45 @@ describe('writeNumber', () => {
         const x = Math.fround(f * 10 ** e);
         expect(Math.fround(Number(written(writeNumber, x)))).toBe(x);
       }
+  });
+});
+
+describe('writeNine', () => {
+  it('writes nine digits, as many of them as there are', () => {
+    const numbers = [
+      1 / 3,
+      -200 / 3,
+      123456.789,
+      99_999_999.96,
+      999.9999996,
+      0.00001,
+      0.0000999999999999,
+      0.1,
+      1e-7,
+      5,
+    ];
+    const shown = [
+      '0.333333333',
+      '-66.6666667',
+      '123456.789',
+      '100000000',
+      '1000',
+      '0.00001',
+      '0.0001',
+      '0.1',
+      '1e-7',
+      '5',
+    ];
+    expect(numbers.map((x) => written(writeNine, x))).toEqual(shown);
+  });
+  it('is off by no more than that', () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, min: 1e-9, max: 1e12 }), fc.boolean(), (x, negative) => {
+        const back = Math.abs(Number(written(writeNine, negative ? -x : x)));
+        expect(Math.abs(back - x)).toBeLessThanOrEqual(5.0001e-9 * x);
+      }),
+      { numRuns: 20_000 },
+    );
   });
 });
 
