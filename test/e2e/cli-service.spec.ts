@@ -11,7 +11,7 @@ interface Tick {
   stream: string;
   ts: number;
   value?: number | null;
-  values?: Record<string, number | null>;
+  values?: Record<string, number | null | (number | null)[]>;
   control?: string;
 }
 
@@ -128,6 +128,34 @@ describe('riverrun replay', () => {
       { stream: 'Nord; "A"', ts: Date.UTC(2024, 6, 1, 10), values: { temp: 21.5, 'load; MW': 1 } },
       { stream: 'Süd', ts: Date.UTC(2024, 0, 1, 11), values: { temp: -3.25, 'load; MW': null } },
     ]);
+  });
+
+  it('gives what is known ahead as arrays, as many rows on as the pipeline looks ahead or as asked', async () => {
+    const file = csv('shop.csv', 'time,value,holiday\n1,5,0\n2,6,1\n3,7,\n');
+    const settings = join(folder, 'shop.yaml');
+    writeFileSync(settings, 'pipelines: [{name: shop, horizon: 2, inputs: [value, holiday], known: holiday}]\n');
+    const known = ['replay', file, '--time-column', 'time', '--value-column', 'value', '--known-column', 'holiday'];
+    const given = async (args: string[], env = {}): Promise<unknown> => {
+      ticks = [];
+      expect((await runCli([...known, '--url', url, ...args], { cwd: folder, env })).code).toBe(0);
+      return ticks.map(({ values }) => values!.holiday);
+    };
+    expect(await given(['--ahead', '1'])).toEqual([
+      [0, 1],
+      [1, null],
+      [null, null],
+    ]);
+    expect(await given([], { RIVERRUN_CONFIG: settings })).toEqual([
+      [0, 1, null],
+      [1, null, null],
+      [null, null, null],
+    ]);
+    const twice = await replay(file, '--known-column', 'value');
+    expect(twice).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('value stands in --value-column and') as string,
+    });
+    expect((await replay(file, '--known-column', 'holiday', '--ahead', '254')).code).toBe(2);
   });
 
   it('reports bad lines by number, those of the file and those of the service, and goes on', async () => {

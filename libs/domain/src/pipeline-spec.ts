@@ -4,6 +4,10 @@ export interface NamedInput {
   readonly ahead: number;
 }
 
+/** The inputs that a pipeline has of them: the value now is called as the input, that of the k-th tick after it `name+k`. */
+export const inputsOf = (named: readonly NamedInput[]): string[] =>
+  named.flatMap(({ name, ahead }) => [name, ...Array.from({ length: ahead }, (_, k) => `${name}+${k + 1}`)]);
+
 /** How one pipeline reads its records: which topics, where in the JSON the parts of a tick lie, in which unit time is given. */
 export interface PipelineSpec {
   readonly name: string;

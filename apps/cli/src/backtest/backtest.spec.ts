@@ -36,7 +36,7 @@ async function run(
     points.set(stream, [...(points.get(stream) ?? []), point]);
   });
   for (const [t, value] of values.entries())
-    for (let s = 0; s < streams; s++) await backtest.add(`s${s}`, START + t * HOUR, value + 100 * s);
+    for (let s = 0; s < streams; s++) await backtest.add(`s${s}`, START + t * HOUR, [value + 100 * s]);
   await backtest.result();
   return { run: backtest, points };
 }
@@ -85,6 +85,24 @@ describe('a backtest', () => {
       expect(mae).toBeGreaterThanOrEqual(0);
       expect(coverage).toBeGreaterThan(0.7);
     }
+  });
+
+  it('is told of other inputs, and of what is known ahead', async () => {
+    const random = uniform(7);
+    const flags = Array.from({ length: 2_000 }, () => Number(random() < 0.3));
+    const values = flags.map((flag, t) => 50 + 5 * Math.sin((2 * Math.PI * t) / 24) + 20 * flag + 0.5 * normal(random));
+    const errorWith = async (inputs: string[], others: (t: number) => number[]): Promise<number> => {
+      const backtest = new Backtest({ ...OPTIONS, evaluateFrom: 1_200, inputs });
+      for (const [t, value] of values.entries()) await backtest.add('s', START + t * HOUR, [value, ...others(t)]);
+      return (await backtest.result()).metrics.model.mae;
+    };
+    const alone = await errorWith(['value'], () => []);
+    const now = await errorWith(['value', 'flag'], (t) => [flags[t]]);
+    const ahead = await errorWith(['value', 'flag', 'flag+1', 'flag+2', 'flag+3'], (t) =>
+      [0, 1, 2, 3].map((k) => flags[t + k] ?? NaN),
+    );
+    expect(Math.abs(now / alone - 1)).toBeLessThan(0.1);
+    expect(ahead).toBeLessThan(0.6 * alone);
   });
 
   it('is drawn', async () => {

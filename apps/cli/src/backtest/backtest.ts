@@ -19,6 +19,8 @@ import { train } from '#training/train';
 import type { Cell, Loss, Trained } from '#training/train.types';
 
 export interface BacktestOptions {
+  /** The first is forecast, the network is given the others too. Default: one. */
+  readonly inputs?: readonly string[] | undefined;
   readonly horizon: number;
   readonly season: number | 'auto';
   readonly timeZone: string;
@@ -112,16 +114,19 @@ export class Backtest {
     private readonly options: BacktestOptions,
     private readonly onPoint: (stream: string, point: Point) => void = () => undefined,
   ) {
-    const { horizon, season, timeZone, window } = options;
-    this.spec = { ...DEFAULT_PIPELINE, name: TOPIC, topics: [TOPIC], horizon, season, timeZone, window, level: LEVEL };
+    const { inputs = DEFAULT_PIPELINE.inputs, horizon, season, timeZone, window } = options;
+    const asked = { inputs, horizon, season, timeZone, window, level: LEVEL };
+    this.spec = { ...DEFAULT_PIPELINE, name: TOPIC, topics: [TOPIC], ...asked };
     const known = season === 'auto' ? 0 : season;
     this.plan = this.planFor(known);
     this.nextTraining = firstTraining(known);
   }
 
-  async add(id: string, ts: number, value: number): Promise<void> {
+  /** `values`: one for each input, NaN = missing. */
+  async add(id: string, ts: number, values: readonly number[]): Promise<void> {
     this.rows += 1;
-    const text = JSON.stringify({ stream: id, ts, value: Number.isFinite(value) ? value : null });
+    // JSON has no NaN: it becomes null, which is missing.
+    const text = JSON.stringify({ stream: id, ts, values });
     this.waiting.add(null, utf8.encode(text), ts);
     const count = (this.coming.get(id) ?? 0) + 1;
     this.coming.set(id, count);
@@ -234,7 +239,8 @@ export class Backtest {
     for (const id of ids) windows.push(await pipeline!.window(id));
     const before = process.cpuUsage();
     // Before every training: a longer window shows longer seasons.
-    const { season, regular } = chooseRhythm(windows, 2, {
+    const inputs = this.spec.inputs.length;
+    const { season, regular } = chooseRhythm(windows, 1 + inputs, {
       season: options.season,
       regular: 'auto',
       now: champion?.regular,
@@ -247,7 +253,7 @@ export class Backtest {
     const plan = { horizon, season, regular, timeZone, level: LEVEL, transform, gaps: 'auto' } as const;
     const result = await train({
       windows,
-      inputs: 1,
+      inputs,
       ...plan,
       loss,
       cell,
@@ -275,7 +281,7 @@ export class Backtest {
     ids.forEach((id, k) => {
       const baselines = new Float64Array(this.plan.size);
       this.plan.reset(baselines);
-      for (let t = 0; t < windows[k].length; t += 2) {
+      for (let t = 0; t < windows[k].length; t += 1 + this.spec.inputs.length) {
         this.plan.catchUp(baselines, 0, windows[k][t]);
         this.plan.absorb(baselines, 0, windows[k][t], windows[k][t + 1]);
       }

@@ -1,15 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
-import { readCsvTicks } from '#adapters/csv/read-csv-ticks';
 import { isReject } from '#adapters/csv/csv.types';
-import { parseTime } from '#pipeline/parse-time';
 import { RiverrunError } from '#domain/errors';
 import { TRANSFORMS, type Transform } from '#domain/model';
+import { inputsOf } from '#domain/pipeline-spec';
 import { LOSSES, type Cell, type Loss } from '#training/train.types';
-import { examples, integer, timeZone, type AddCommand } from '../arguments.js';
+import { examples, integer, names, timeZone, type AddCommand } from '../arguments.js';
 import { Backtest, type BacktestResult, type Point } from '../backtest/backtest.js';
 import { plot } from '../backtest/plot.js';
+import { csvColumns, readColumns } from '../csv-columns.js';
 import { EXIT } from '../exit-codes.js';
 import { note, print, printJson, table } from '../output.js';
 import { ProgressLine } from '../progress-line.js';
@@ -17,7 +17,8 @@ import { ProgressLine } from '../progress-line.js';
 interface Options {
   streamColumn?: string;
   timeColumn: string;
-  valueColumn: string;
+  valueColumn: string[];
+  knownColumn?: string[];
   timeZone: string;
   horizon: number;
   season: number | 'auto';
@@ -42,7 +43,8 @@ export const addBacktest: AddCommand = (parent, done) => {
     .description('forecast a recorded file as if it came live, and say how good that was (progressive validation)')
     .argument('<file.csv>')
     .requiredOption('--time-column <column>', 'ISO 8601, epochs in s, ms, us or ns, or one of the usual date forms')
-    .requiredOption('--value-column <column>', 'what is forecast')
+    .requiredOption('--value-column <columns>', 'the first is forecast, the network is given the others too', names)
+    .option('--known-column <columns>', 'given too, and known --horizon rows ahead, as holidays are', names)
     .option('--stream-column <column>', 'default: the file is one stream')
     .option('--time-zone <zone>', 'of times without an offset, and of the calendar', timeZone, 'UTC')
     .option('--horizon <steps>', 'steps ahead; the scores are of the last', integer(1, 1_000), 1)
@@ -78,7 +80,10 @@ export const addBacktest: AddCommand = (parent, done) => {
       `
 Every row is forecast before it is seen, by a network that is trained again and again on the rows before it, mixed with simple baselines by what
 each has been worth so far. Metrics are of the forecast exactly --horizon steps ahead, beside the baselines on the same rows; they are fractions.
-${examples('riverrun backtest load.csv --time-column time --value-column load --horizon 24 --season auto')}`,
+${examples(
+  'riverrun backtest load.csv --time-column time --value-column load --horizon 24 --season auto',
+  'riverrun backtest shop.csv --time-column day --value-column sales,price --known-column holiday --horizon 7',
+)}`,
     )
     .action(async (file: string, options: Options) => done(await backtest(file, options)));
 };
@@ -86,27 +91,21 @@ ${examples('riverrun backtest load.csv --time-column time --value-column load --
 async function backtest(file: string, options: Options): Promise<number> {
   const points: Point[] = [];
   let first: string | undefined;
-  const run = new Backtest(options, (stream, point) => {
+  const columns = csvColumns(options, options.horizon);
+  const run = new Backtest({ ...options, inputs: inputsOf(columns) }, (stream, point) => {
     first ??= stream;
     if (stream === first && points.push(point) > 2 * PLOTTED) points.splice(0, PLOTTED);
   });
   const progress = new ProgressLine();
   let rejected = 0;
-  const rows = readCsvTicks(file, {
-    streamColumn: options.streamColumn,
-    stream: basename(file, extname(file)),
-    timeColumn: options.timeColumn,
-    valueColumns: [options.valueColumn],
-    timeZone: options.timeZone,
-    parseTime,
-  });
+  const rows = readColumns(file, columns, options);
   for await (const batch of rows)
     for (const row of batch) {
       if (isReject(row)) {
         progress.clear();
         note(JSON.stringify({ line: row.line, ...row.error }));
         rejected += 1;
-      } else await run.add(row.stream, row.ts, row.values[0]);
+      } else await run.add(row.stream, row.ts, row.values);
       progress.show(`${run.rows} rows, ${run.retrains} trainings, ${run.trainingSeconds.toFixed(1)} CPU-s of training`);
     }
   progress.clear();

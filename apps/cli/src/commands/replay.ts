@@ -1,9 +1,7 @@
-import { basename, extname } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
-import { readCsvTicks } from '#adapters/csv/read-csv-ticks';
-import { parseTime } from '#pipeline/parse-time';
 import { openPublisher } from '../connections.js';
-import { names, timeZone, url, type AddCommand } from '../arguments.js';
+import { integer, names, timeZone, url, type AddCommand } from '../arguments.js';
+import { csvColumns, readColumns } from '../csv-columns.js';
 import { EXIT, UsageError } from '../exit-codes.js';
 import { note, print, printJson } from '../output.js';
 import { Progress } from '../replay/progress.js';
@@ -15,6 +13,8 @@ interface Options {
   streamColumn?: string;
   timeColumn: string;
   valueColumn: string[];
+  knownColumn?: string[];
+  ahead?: number;
   speed: number;
   to?: 'embedded' | 'kafka';
   topic?: string;
@@ -31,6 +31,12 @@ export const addReplay: AddCommand = (parent, done) => {
     .option('--stream-column <column>', "default: one stream, with the file's name")
     .requiredOption('--time-column <column>', 'ISO 8601, epochs in s, ms, us or ns, or one of the usual date forms')
     .requiredOption('--value-column <columns>', 'one, or several, comma-separated: they become "values" by name', names)
+    .option(
+      '--known-column <columns>',
+      'of "values" too: each an array of what is known, now and --ahead rows on',
+      names,
+    )
+    .option('--ahead <rows>', "default: the horizon of the topic's pipeline, else of the first", integer(1, 254))
     .option('--speed <n|max>', 'n times as fast as recorded, or as fast as they are taken', speed, Infinity)
     .addOption(
       new Option('--to <target>', 'where the service reads (default: as RIVERRUN_MODE says)').choices([
@@ -50,23 +56,18 @@ A rejected line goes to stderr as {"line","code","message"}; the lines around it
 Examples:
   $ riverrun replay lynx.csv --time-column time --value-column value
   $ riverrun replay lynx.csv --time-column time --value-column value --to kafka --topic ticks
-  $ riverrun replay load.csv --stream-column zone --time-column utc --value-column temp,load --speed 3600`,
+  $ riverrun replay load.csv --stream-column zone --time-column utc --value-column temp,load --speed 3600
+  $ riverrun replay shop.csv --time-column day --value-column sales --known-column holiday --ahead 7`,
     )
     .action(async (file: string, options: Options) => done(await replay(file, options)));
 };
 
 async function replay(file: string, options: Options): Promise<number> {
+  const columns = csvColumns(options, options.ahead ?? horizonOf(options.topic));
   const { target, topic } = await targetOf(options);
-  const rows = readCsvTicks(file, {
-    streamColumn: options.streamColumn,
-    stream: basename(file, extname(file)),
-    timeColumn: options.timeColumn,
-    valueColumns: options.valueColumn,
-    timeZone: options.timeZone,
-    parseTime,
-  });
+  const rows = readColumns(file, columns, options);
   const progress = new Progress();
-  const run = new Replay(target, options.valueColumn, options.speed, (line, code, message) => {
+  const run = new Replay(target, columns, options.speed, (line, code, message) => {
     progress.clear();
     note(JSON.stringify({ line, code, message }));
   });
@@ -99,6 +100,12 @@ async function targetOf(options: Options): Promise<{ target: ReplayTarget; topic
   if (config.kafkaBrokers.length === 0) throw new UsageError('--to kafka needs KAFKA_BROKERS, as host:port');
   const topic = options.topic ?? config.pipelines[0].topics[0];
   return { target: kafkaTarget(await openPublisher(config, topic)), topic };
+}
+
+function horizonOf(topic: string | undefined): number {
+  const { pipelines } = settings();
+  const its = topic === undefined ? undefined : pipelines.find(({ topics }) => topics.includes(topic));
+  return (its ?? pipelines[0]).horizon;
 }
 
 function speed(text: string): number {

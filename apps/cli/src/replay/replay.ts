@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isReject, type CsvRow, type CsvTick } from '#adapters/csv/csv.types';
 import { RiverrunError } from '#domain/errors';
+import type { NamedInput } from '#domain/pipeline-spec';
 import type { Answer, ReplayTarget } from './targets.js';
 
 export interface Summary {
@@ -29,7 +30,7 @@ export class Replay {
 
   constructor(
     private readonly target: ReplayTarget,
-    private readonly columns: readonly string[],
+    private readonly columns: readonly NamedInput[],
     /** Recorded time passes this many times as fast; Infinity: no pace. */
     private readonly speed: number,
     private readonly onReject: (line: number, code: string, message: string) => void,
@@ -95,12 +96,15 @@ export class Replay {
   }
 
   private toJson({ stream, ts, values }: CsvTick): string {
-    if (values.length === 1) return JSON.stringify({ stream, ts, value: orNull(values[0]) });
-    return JSON.stringify({
-      stream,
-      ts,
-      values: Object.fromEntries(this.columns.map((name, k) => [name, orNull(values[k])])),
+    // JSON has no NaN: it becomes null, which is missing.
+    if (values.length === 1) return JSON.stringify({ stream, ts, value: values[0] });
+    let at = 0;
+    const named = this.columns.map(({ name, ahead }) => {
+      const given = ahead === 0 ? values[at] : values.slice(at, at + 1 + ahead);
+      at += 1 + ahead;
+      return [name, given] as const;
     });
+    return JSON.stringify({ stream, ts, values: Object.fromEntries(named) });
   }
 
   private reject(line: number, code: string, message: string): void {
@@ -108,5 +112,3 @@ export class Replay {
     this.onReject(line, code, message);
   }
 }
-
-const orNull = (x: number): number | null => (Number.isNaN(x) ? null : x);
