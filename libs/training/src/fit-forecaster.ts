@@ -21,7 +21,7 @@ export interface FitRequest {
   readonly rate: number;
   /** Steps of a sequence that only warm the state up. Default: a quarter of it, as streams that are served are warm; 0 for streams met at their first tick. */
   readonly burnIn?: number | undefined;
-  /** Share of every matrix that a step takes away. Default: 0.001, for streams that are few. */
+  /** Of the learner, at the full rate. Default: 0.004, for streams that are few. */
   readonly weightDecay?: number | undefined;
   /** Default: mae. */
   readonly loss?: Loss | undefined;
@@ -46,11 +46,12 @@ const STEPS = { long: 64, short: 32 };
 const LONG_FROM = 2 * STEPS.long;
 /** Sequences in an epoch at most: what it costs is bounded, however many streams there are. */
 const MAX_PIECES = 512;
-const MIN_PIECES = 32;
+/** And at least: few rows are cut several times. Fewer steps of the optimiser leave much unlearnt, more of them learn windows by heart. */
+const MIN_PIECES = 128;
 const BATCH_SIZE = 16;
 /** Where a loss turns from squared to absolute error, in scales: the absolute error has a small round bottom. */
 const TURNS: Readonly<Record<Loss, number>> = { mae: 0.1, huber: 1 };
-const WEIGHT_DECAY = 0.001;
+const WEIGHT_DECAY = 0.004;
 /** What the rate has fallen to at the end. */
 const LAST_RATE = 0.02;
 
@@ -103,8 +104,7 @@ export const stepsOfEpoch = (rows: number): number =>
 
 const strideOf = (steps: number): number => steps - steps / 4;
 
-/** Every stream cut anew at a random phase, no more than MAX_PIECES in all, in random order. Few rows are cut several times, at other phases: one batch would be a
- *  single step of the optimiser. */
+/** Every stream cut anew at a random phase, no more than MAX_PIECES in all, in random order; few rows several times, at other phases. */
 function epochBatches(streams: readonly TrainingRows[], d: number, cut: Cut, random: Random): Batch[] {
   const { steps } = cut;
   const pieces: Piece[] = [];

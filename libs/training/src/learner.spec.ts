@@ -44,4 +44,27 @@ await describeOnEachBackend('the learner', () => {
       { numRuns: 30 },
     );
   });
+
+  it('takes from the recurrent matrices alone, and less as the rate falls', () => {
+    const random = seededRandom(1);
+    const spec = networkSpec('lstm', 2, 5);
+    const numbers = (length: number): Float32Array => Float32Array.from({ length }, () => gaussian(random));
+    const start = initialWeights(spec, 1).map((part) => numbers(part.length));
+    const [inputs, targets] = [numbers(12 * 2), numbers(12)];
+    const batch = { steps: 12, size: 1, inputs, targets, counts: targets.map((_, i) => Number(i >= BURN_IN)) };
+    const learnt = (weightDecay: number, share: number): Float32Array[] => {
+      const learner = new Learner('lstm', spec, start, 0.01, { burnIn: BURN_IN, huber: 0.5, weightDecay });
+      learner.setRate(0.01 * share);
+      learner.learn(batch);
+      const weights = learner.weights();
+      learner.dispose();
+      return weights;
+    };
+    for (const share of [1, 0.25]) {
+      const [decayed, whole] = [learnt(0.1, share), learnt(0, share)];
+      // Kernel, recurrent kernel, bias; the read-out's kernel and bias.
+      for (const [part, kept] of [1 - 0.1 * share, 1 - 0.1 * share, 1, 1, 1].entries())
+        decayed[part].forEach((w, i) => expect(w).toBeCloseTo(kept * whole[part][i], 6));
+    }
+  });
 });

@@ -30,7 +30,8 @@ export interface LearnerOptions {
   readonly burnIn: number;
   /** Where the loss turns from squared to absolute error. */
   readonly huber: number;
-  /** Share that every matrix loses in a step (decoupled weight decay, Loshchilov & Hutter 2019). */
+  /** Share that the recurrent layer's matrices lose in a step, and less as the rate falls (decoupled weight decay, Loshchilov & Hutter 2019). The read-out loses nothing: what moves
+   *  a forecast by many scales, as a rare holiday does, would be forecast too small for ever. */
   readonly weightDecay: number;
 }
 
@@ -38,14 +39,16 @@ export class Learner {
   private readonly variable: tf.Variable<tf.Rank.R1>;
   private readonly units: number;
   private readonly adam: Adam;
-  /** What a step leaves of each weight, where weights decay. */
-  private readonly kept: tf.Tensor1D | undefined;
+  /** What a step at the first rate takes away of each weight, where weights decay. */
+  private readonly lost: tf.Tensor1D | undefined;
+  /** The rate now, as a share of the first one. */
+  private share = 1;
 
   constructor(
     private readonly cell: Cell,
     private readonly network: NetworkSpec,
     weights: readonly Float32Array[],
-    rate: number,
+    private readonly rate: number,
     private readonly options: LearnerOptions,
   ) {
     const { weightDecay } = options;
@@ -53,10 +56,10 @@ export class Learner {
     this.units = shapes[1].shape[0];
     this.variable = tf.tidy(() => tf.variable(tf.tensor1d(joined(weights))));
     this.adam = new Adam(rate, 0.9, 0.999, 1e-7);
-    const kept = shapes.flatMap(({ shape }) =>
-      new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(shape.length > 1 ? 1 - weightDecay : 1),
+    const lost = shapes.flatMap(({ layer, shape }) =>
+      new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(layer === 0 && shape.length > 1 ? weightDecay : 0),
     );
-    this.kept = weightDecay === 0 ? undefined : tf.tensor1d(kept);
+    this.lost = weightDecay === 0 ? undefined : tf.tensor1d(lost);
   }
 
   /** One step of Adam on the batch; the loss before it, in units of scale. */
@@ -83,7 +86,8 @@ export class Learner {
       if (Number.isFinite(loss)) {
         const { name } = this.variable;
         this.adam.applyGradients([{ name, tensor: clipped(grads[name]) }]);
-        if (this.kept !== undefined) this.variable.assign(tf.mul(this.variable, this.kept));
+        if (this.lost !== undefined)
+          this.variable.assign(tf.mul(this.variable, tf.sub(1, tf.mul(this.lost, this.share))));
       }
       return loss;
     });
@@ -96,12 +100,13 @@ export class Learner {
 
   setRate(rate: number): void {
     this.adam.setRate(rate);
+    this.share = rate / this.rate;
   }
 
   dispose(): void {
     this.adam.dispose();
     this.variable.dispose();
-    this.kept?.dispose();
+    this.lost?.dispose();
   }
 }
 

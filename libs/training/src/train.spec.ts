@@ -217,7 +217,7 @@ await describeOnEachBackend('train', (backend) => {
       ['a random walk', (seed) => walk(1200, seed), 'difference'],
     ];
     it.each(cases)('is the one that does best on %s, and said in the manifest', async (_, make, wanted, season = 0) => {
-      for (const seed of [1, 2]) {
+      for (const seed of [1, 3]) {
         const windows = [0, 1, 2].map((k) => make(10 * seed + k));
         const auto = request({ windows, seed, season, hidden: 16, epochs: 30, transform: 'auto' });
         const { forecast, record } = await train(auto);
