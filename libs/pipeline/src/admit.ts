@@ -8,11 +8,15 @@ import { Field, FIELDS_PER_INPUT, missingIndex } from './stream-table.js';
 /** Weight of a new distance between ticks in a stream's typical spacing. */
 const SPACING_RATE = 1 / 16;
 
-/** Returns each tick's typical spacing at that point, ms (0: unknown), and fills `batch.features`. */
+/** A tick that comes later than this many usual distances is not the next one: what was known of that is not known of it. */
+const NEXT_WITHIN = 1.5;
+
+/** Returns each tick's typical spacing at that point, ms (0: unknown), and fills `batch.features`; and in `batch.values` what a tick does not say of itself where the one before has said it. */
 export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBatch): Float64Array {
   const { meta, fields } = core.table;
   const { inputs, values } = batch;
   const tokens = core.model?.vocabulary !== undefined;
+  const { foreseen } = core;
   const spacing = new Float64Array(batch.count);
   const ttl = core.options.stateTtlMs;
   let { time } = core;
@@ -58,19 +62,23 @@ export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBa
         batch.reject(i, 'LATE', `ts ${ts} is before the stream's last tick, ${last}`);
         continue;
       }
-      if (sameAsLast(meta, base, values, i * inputs, inputs)) {
+      if (sameAsLast(meta, base, values, i * inputs, inputs, foreseen)) {
         batch.reject(i, 'DUPLICATE', `the stream's last tick has the same ts ${ts} and value`);
         continue;
       }
     }
+    let next = false;
     if (ts > last) {
       const old = meta[base + Field.spacing];
+      next = old === 0 || ts - last < NEXT_WITHIN * old;
       meta[base + Field.spacing] = old === 0 ? ts - last : old + SPACING_RATE * (ts - last - old);
     }
     if (!(ts <= last)) meta[base + Field.ts] = ts;
     let missing = 0;
     for (let k = 0, f = base + Field.inputs; k < inputs; k++, f += FIELDS_PER_INPUT) {
-      const value = values[i * inputs + k];
+      let value = values[i * inputs + k];
+      if (value !== value && next && foreseen?.[k] === 1 && !wasMissing(meta, base, inputs, k + 1))
+        value = values[i * inputs + k] = meta[f + FIELDS_PER_INPUT];
       if (value === value) meta[f] = value;
       else missing |= 1 << (k & 31);
       batch.features[i * inputs + k] = meta[f]!;
@@ -87,12 +95,24 @@ export function admit(core: PipelineCore, records: RecordBatch, batch: DecodedBa
   return spacing;
 }
 
-function sameAsLast(meta: Float64Array, base: number, values: Float64Array, at: number, inputs: number): boolean {
+/** Whether a tick says nothing that the last one has not; what is missing may since have been taken from the one before that. */
+function sameAsLast(
+  meta: Float64Array,
+  base: number,
+  values: Float64Array,
+  at: number,
+  inputs: number,
+  foreseen: Uint8Array | undefined,
+): boolean {
   for (let k = 0; k < inputs; k++) {
     const value = values[at + k];
-    const wasMissing = ((meta[base + missingIndex(inputs, k)] >> (k & 31)) & 1) === 1;
-    if (value === value ? wasMissing || value !== meta[base + Field.inputs + FIELDS_PER_INPUT * k] : !wasMissing)
-      return false;
+    const missing = wasMissing(meta, base, inputs, k);
+    if (value === value) {
+      if (missing || value !== meta[base + Field.inputs + FIELDS_PER_INPUT * k]) return false;
+    } else if (!missing && foreseen?.[k] !== 1) return false;
   }
   return true;
 }
+
+const wasMissing = (meta: Float64Array, base: number, inputs: number, k: number): boolean =>
+  ((meta[base + missingIndex(inputs, k)] >> (k & 31)) & 1) === 1;

@@ -88,6 +88,8 @@ export class PipelineCore {
   expiryHand = 0;
   /** Streams removed since the last checkpoint, once there has been one. */
   removed: Set<string> | undefined;
+  /** 1 for each input that the one behind it says of the tick before it; undefined where none does. */
+  readonly foreseen: Uint8Array | undefined;
   /** Scratch by slot, all zeros between uses. */
   seen: Int32Array;
   /** Slots ahead of the store. */
@@ -111,6 +113,8 @@ export class PipelineCore {
     readonly options: PipelineOptions,
   ) {
     this.forecaster = forecasterFor(spec, undefined, this.tally);
+    this.foreseen =
+      spec.named && Uint8Array.from(spec.named.flatMap(({ ahead }) => [...new Array<number>(ahead).fill(1), 0]));
     this.table = this.newTable(undefined);
     this.seen = new Int32Array(this.table.capacity);
     this.windowBuffer = new WindowBuffer(1 + spec.inputs.length);

@@ -30,13 +30,13 @@ const parse = (json: unknown, by = spec): unknown => {
   return parsed.kind === 'tick' ? parsed.values : parsed;
 };
 
-/** The same ticks by name with what is known ahead, and with a number for each column. */
-function ticksOf(seed: number, count: number): (TickJson | string)[][] {
+/** The same ticks by name with what is known ahead, of which a share is missing, and with a number for each column. */
+function ticksOf(seed: number, count: number, missing = 0): (TickJson | string)[][] {
   const random = seeded(seed);
   const both = mixedTicks(seed, count, 3).map((tick) => {
     if (typeof tick === 'string' || tick.control !== undefined) return [tick, tick];
     const { value, ...rest } = tick;
-    const known = Array.from({ length: 3 }, () => (random() < 0.1 ? null : Number(random() < 0.2)));
+    const known = Array.from({ length: 3 }, () => (random() < missing ? null : Number(random() < 0.2)));
     const price = random() < 0.05 ? null : 5 + random();
     return [
       { ...rest, values: { sales: value, holiday: known, price } },
@@ -84,6 +84,60 @@ describe('what is known ahead', () => {
         const pipeline = await new TestPipeline(spec, options).open();
         await pipeline.swap(model);
         await mustEqualThroughCrashes(pipeline, ahead, crashes, calm, columns);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('of a tick that does not say it is what the tick before said of it', async () => {
+    const pipeline = await new TestPipeline(spec).open();
+    const tick = (ts: number, holiday?: unknown, sales = ts): TickJson => ({
+      stream: 's',
+      ts,
+      values: { sales, holiday, price: 3 },
+    });
+    const said = async (...ticks: TickJson[]): Promise<unknown[]> => {
+      await pipeline.feed(...ticks);
+      const window = await pipeline.pipeline.window('s');
+      return Array.from(window.subarray(window.length - 6 * ticks.length)).filter((_, i) => [2, 3, 4].includes(i % 6));
+    };
+    expect(await said(tick(1000, [0, 5, 6]))).toEqual([0, 5, 6]);
+    expect(await said(tick(2000))).toEqual([5, 6, NaN]);
+    expect(await said(tick(3000, [null, 7]))).toEqual([6, 7, NaN]);
+    expect(await said(tick(4000), tick(5000))).toEqual([7, NaN, NaN, NaN, NaN, NaN]);
+    // Another tick of the same time is none that was spoken of; nor is one that comes late.
+    expect(await said(tick(6000, [1, 2, 3]), tick(6000, undefined, 9))).toEqual([1, 2, 3, NaN, NaN, NaN]);
+    expect(await said(tick(7000, [1, 2, 3]), tick(9000))).toEqual([1, 2, 3, NaN, NaN, NaN]);
+    // Nor does a stream that starts over know of one.
+    await pipeline.feed(tick(10_000, [1, 2, 3]), { stream: 's', control: 'reset' });
+    expect(await said(tick(11_000))).toEqual([NaN, NaN, NaN]);
+  });
+
+  it('that was taken from the tick before leaves the same tick once more a duplicate', async () => {
+    const pipeline = await new TestPipeline(spec).open();
+    const ticks = [1000, 2000, 2000, 3000].map((ts) => ({
+      stream: 's',
+      ts,
+      values: { sales: ts, holiday: ts === 1000 ? [0, 5] : null },
+    }));
+    expect((await pipeline.feed(...ticks)).map(({ code }) => code)).toEqual([
+      undefined,
+      undefined,
+      'DUPLICATE',
+      undefined,
+    ]);
+  });
+
+  it('is the same however ticks are cut, and after a crash at any write', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.array(fc.nat(60), { maxLength: 3 }), async (seed, crashes) => {
+        const [ticks] = ticksOf(seed, 160, 0.3);
+        const calm = await new TestPipeline(spec, { maxBatch: 1 }).open();
+        await calm.swap(model);
+        const options = { maxBatch: 8, hotStreams: 8, saveAfterMs: 1e9, saveAfterRecords: 48 };
+        const pipeline = await new TestPipeline(spec, options).open();
+        await pipeline.swap(model);
+        await mustEqualThroughCrashes(pipeline, ticks, crashes, calm, ticks);
       }),
       { numRuns: 15 },
     );
