@@ -68,7 +68,8 @@ export class Submissions {
 
   /** Called with every batch of committed outcomes. */
   committed(outcomes: OutcomeBatch): void {
-    if (this.appending > 0) this.unclaimed.push(outcomes);
+    // Their bytes are another batch's once this returns.
+    if (this.appending > 0) this.unclaimed.push({ ...outcomes, bytes: outcomes.bytes.slice() });
     if (this.waiting.length > 0) this.offer(outcomes);
   }
 

@@ -10,6 +10,7 @@ import { forecasterFor } from './forecasting.js';
 import type { ModelSlot } from './model-slot.js';
 import type { Shadow } from './shadow.js';
 import { StateWriter } from './state-codec.js';
+import type { SteppedBatch } from './stepped-batch.js';
 import { bytesPerStream, isHashInShare, StreamTable } from './stream-table.js';
 import { WindowBuffer } from './window-buffer.js';
 
@@ -104,7 +105,9 @@ export class PipelineCore {
   canaryTally = newTally();
   tallyBefore = newTally();
 
-  /** Where outcomes are written, in turn, when batches overlap: one may be under way while the next is made. */
+  /** What step 3 made of the batch before: its largest columns serve one batch after the other. */
+  stepped: SteppedBatch | undefined;
+  /** Where outcomes are written; two in turn when batches overlap: one may be under way while the next is made. */
   readonly arenas: Uint8Array[] = [];
 
   constructor(

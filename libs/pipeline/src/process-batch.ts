@@ -21,11 +21,11 @@ export interface CommittedBatch {
 export interface BatchOptions {
   /** A replay of records below c, whose outcomes were published before. */
   readonly suppress?: boolean;
-  /** Called between publish and save: what is committed is told, whether or not the save succeeds. Where batches overlap, the outcomes' bytes are good until
-   *  it returns. */
+  /** Called between publish and save: what is committed is told, whether or not the save succeeds. The outcomes' bytes are good until it returns. */
   readonly onCommitted?: ((batch: CommittedBatch) => void) | undefined;
 }
 
+/** Where batches do not overlap, the outcomes' bytes are good until the next batch. */
 export interface BatchResult extends CommittedBatch {
   readonly saveSeconds: number;
 }
@@ -160,7 +160,7 @@ function encode(
     }
     end[i] = writer.length;
   }
-  if (core.options.overlap) core.arenas.push(writer.bytes);
+  core.arenas.push(writer.bytes);
   return {
     records,
     model: core.label,
@@ -186,9 +186,9 @@ function encode(
 const roomOf = ({ horizon, quantiles, targets }: NonNullable<ConstructorParameters<typeof OutcomeWriter>[4]>): number =>
   256 + (1 + targets.length) * (96 * (horizon - 1) + 32 * quantiles.length * horizon) + 96 * targets.length;
 
-/** Two take turns: the batch before is being committed, the one before that is over. */
-function takeArena({ arenas }: PipelineCore, size: number): Uint8Array {
-  return (arenas.length >= 2 ? arenas.shift() : undefined) ?? new Uint8Array(size);
+/** The one of the batch before, which is over; where batches overlap, of the one before that. A new one for each batch would be most of what there is to collect. */
+function takeArena({ arenas, options }: PipelineCore, size: number): Uint8Array {
+  return (arenas.length > Number(options.overlap) ? arenas.shift() : undefined) ?? new Uint8Array(size);
 }
 
 function stopwatch(): () => number {

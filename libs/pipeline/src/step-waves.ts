@@ -23,7 +23,7 @@ export function stepWaves(
   windows: Windows,
 ): SteppedBatch {
   const { count } = records;
-  const { forecaster } = core;
+  const { forecaster, stepped: before } = core;
   const outputSize = forecaster === undefined ? (core.model?.network.outputSize ?? 1) : 1;
   const targets = forecaster?.targets.length ?? 0;
   const each = targets * (forecaster?.horizon ?? 0);
@@ -36,11 +36,12 @@ export function stepWaves(
     expectedFromModel: new Uint8Array(count),
     source: new Int8Array(count * Math.max(targets, 1)),
     outputs: new Float32Array(outputSize > 1 ? count * outputSize : 0),
-    steps: new Float64Array(count * each * STEP_FIELDS),
+    steps: longEnough(before?.steps, count * each * STEP_FIELDS),
     weight: new Float64Array(count * targets),
-    quantiles: new Float64Array(count * each * quantiles),
+    quantiles: longEnough(before?.quantiles, count * each * quantiles),
     anomaly: new Float64Array(count * targets),
   };
+  core.stepped = stepped;
   const { order, waveEnds } = wavesOf(core, batch);
   let from = 0;
   for (const to of waveEnds) {
@@ -50,6 +51,9 @@ export function stepWaves(
   }
   return stepped;
 }
+
+const longEnough = (before: Float64Array | undefined, length: number): Float64Array =>
+  before !== undefined && before.length >= length ? before : new Float64Array(length);
 
 /** Sorts the batch's ticks and controls by their rank within their stream: order[waveEnds[r-1] .. waveEnds[r]) is wave r, each stream at most once in it. */
 function wavesOf(core: PipelineCore, batch: DecodedBatch): { order: Int32Array; waveEnds: number[] } {

@@ -16,10 +16,10 @@ export interface SteppedBatch {
   readonly source: Int8Array;
   /** [count, outputSize]; filled for models with several outputs that are served raw. */
   readonly outputs: Float32Array;
-  /** Under a forecast plan: [count, targets, H, STEP_FIELDS]; and [count, targets], the network's share in the forecast H steps ahead. */
+  /** Under a forecast plan: [count, targets, H, STEP_FIELDS], good until the next batch; and [count, targets], the network's share in the forecast H steps ahead. */
   readonly steps: Float64Array;
   readonly weight: Float64Array;
-  /** [count, targets, H, quantiles] How far each quantile lies above the forecast; NaN where it is not calibrated. */
+  /** [count, targets, H, quantiles] How far each quantile lies above the forecast, good until the next batch; NaN where it is not calibrated. */
   readonly quantiles: Float64Array;
   /** [count, targets] How many half widths the tick lay off what had been forecast for it; NaN where nothing was. */
   readonly anomaly: Float64Array;
