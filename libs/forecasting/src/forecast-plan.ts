@@ -80,9 +80,10 @@ const MIXTURE = mixtureSize(K);
 /** Functions take the array that holds a stream's floats, `size` of them, and where they begin. */
 export class ForecastPlan {
   readonly horizon: number;
-  /** Floats of a stream's state; the first `wide` of them need all of a float64: values, times and counts. */
+  /** Floats of a stream's state; the first `wide` of them need all of a float64: values, times and counts. Those from `pending` on are float32s as they are written. */
   readonly size: number;
   readonly wide: number;
+  readonly pending: number;
   /** Steps that learn from their own truths; those between are interpolated. */
   readonly knots: readonly number[];
   /** [H, predictors] of the stream last forecast: forecasts for 1..H steps, NaN where there is none; their weights; and what they give together, [H]. */
@@ -155,6 +156,7 @@ export class ForecastPlan {
       squares: take(n),
       mixture: take(n * MIXTURE),
     };
+    this.pending = end;
     this.pendingAt = this.knots.map((h) => take(h * PENDING));
     this.size = end;
     this.forecasts = new Float64Array(horizon * K);
@@ -167,7 +169,7 @@ export class ForecastPlan {
   reset(state: Float64Array, at = 0): void {
     state.fill(0, at, at + this.size);
     state.fill(NaN, at + this.at.residuals, at + this.at.products);
-    state.fill(NaN, at + this.pendingAt[0], at + this.size);
+    state.fill(NaN, at + this.pending, at + this.size);
     for (const field of [Field.residual, Field.change, Field.base, Field.ts, Field.last]) state[at + field] = NaN;
     resetHistory(state, at + this.at.history, this.historySize);
   }
@@ -369,7 +371,7 @@ export class ForecastPlan {
 
   /** Half the width of the interval issued with it. */
   issued(state: Float64Array, at: number, knot: number): number {
-    return this.pending(state, at, knot, 2);
+    return this.pendingPart(state, at, knot, 2);
   }
 
   /** The forecast `knots[knot]` steps ahead that was made last. */
@@ -445,7 +447,7 @@ export class ForecastPlan {
     }
   }
 
-  private pending(state: Float64Array, at: number, knot: number, part: number): number {
+  private pendingPart(state: Float64Array, at: number, knot: number, part: number): number {
     const h = this.knots[knot];
     const count = state[at + Field.count];
     return h > count ? NaN : state[at + this.pendingAt[knot] + (count % h) * PENDING + part];
@@ -453,7 +455,7 @@ export class ForecastPlan {
 
   /** A forecast for the next tick, made `knots[knot]` steps before it. */
   private said(state: Float64Array, at: number, knot: number, part: number): number {
-    return this.valueThen(state, at, this.knots[knot] - 1) + this.pending(state, at, knot, part);
+    return this.valueThen(state, at, this.knots[knot] - 1) + this.pendingPart(state, at, knot, part);
   }
 
   /** What a forecast made `lag` ticks ago is counted from: the value then, 0 where that is missing. */

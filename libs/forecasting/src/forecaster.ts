@@ -251,8 +251,10 @@ export class Forecaster {
     tally.networkTruths += 1;
   }
 
+  /** Pending forecasts and quantiles, which are most of a stream's floats, are float32s as they are written. */
   private round(state: Float64Array, at: number): void {
-    for (let k = at + this.wide, end = at + this.size; k < end; k++) state[k] = Math.fround(state[k]);
+    roundAll(state, at + this.wide, at + this.plan.pending);
+    roundAll(state, at + this.at.intervals, at + this.at.quantiles);
   }
 
   /** Which part of the season the tick is in, as the stream counts. */
@@ -260,6 +262,10 @@ export class Forecaster {
     const { season } = this.options;
     return season === 0 ? 0 : Math.floor(((count % season) * this.intervals.phases) / season);
   }
+}
+
+function roundAll(state: Float64Array, from: number, to: number): void {
+  for (let k = from; k < to; k++) state[k] = Math.fround(state[k]);
 }
 
 /** Of steps, `width` numbers each: those between steps `before` and `h`, on straight lines. */

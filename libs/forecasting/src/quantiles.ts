@@ -21,7 +21,7 @@ export function quantilePlan(levels: readonly number[], { steps, quantile }: Int
   return {
     levels,
     steps,
-    first: levels.map((q) => (q < 0.5 ? Math.log(2 * q) : -Math.log(2 * (1 - q))) / quantile),
+    first: levels.map((q) => Math.fround((q < 0.5 ? Math.log(2 * q) : -Math.log(2 * (1 - q))) / quantile)),
   };
 }
 
