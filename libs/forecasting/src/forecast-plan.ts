@@ -92,6 +92,11 @@ export class ForecastPlan {
   readonly mixed: Float64Array;
   /** Numbers that `writeFeatures` writes: FEATURES, and the gap. */
   readonly features: number;
+  /** Of the tick last absorbed, by knot: what had been forecast for it so many steps before, and half the width of the interval issued with that; NaN where nothing was.
+   *  And what each predictor alone had said, H steps before: valid where something was forecast. */
+  readonly foretold: Float64Array;
+  readonly foretoldHalves: Float64Array;
+  readonly said = new Float64Array(K);
   private readonly season: number;
   private readonly regular: boolean;
   private readonly blend: boolean;
@@ -101,7 +106,6 @@ export class ForecastPlan {
   private calendarOf = NaN;
   private readonly calendar = new Float32Array(CALENDAR_FEATURES);
   private readonly slopes: Float64Array;
-  private readonly recalled = new Float64Array(K);
   private readonly historySize: number;
   /** Of the floats of a step's pending forecasts, by knot. */
   private readonly pendingAt: readonly number[];
@@ -163,6 +167,8 @@ export class ForecastPlan {
     this.weights = new Float64Array(horizon * K);
     this.mixed = new Float64Array(horizon);
     this.slopes = new Float64Array(horizon);
+    this.foretold = new Float64Array(n);
+    this.foretoldHalves = new Float64Array(n);
   }
 
   /** A stream as on its first day. */
@@ -205,8 +211,8 @@ export class ForecastPlan {
     pushHistory(state, at + this.at.history, this.historySize, this.season > 0 ? NaN : state[at + Field.last]);
     state[at + Field.residual] = NaN;
     state[at + this.at.residuals + (count % this.horizon)] = NaN;
-    this.knots.forEach((h, j) => {
-      const slot = at + this.pendingAt[j] + (count % h) * PENDING;
+    this.knots.forEach((_, j) => {
+      const slot = this.slotOf(at, j, count);
       state.fill(NaN, slot, slot + PENDING);
     });
     state[at + Field.count] = count + 1;
@@ -215,7 +221,7 @@ export class ForecastPlan {
   /** Learns from a tick what forecasts made for it were worth, then takes it in. `value` NaN = missing. */
   absorb(state: Float64Array, at: number, ts: number, value: number): void {
     const known = value === value;
-    if (known) this.settle(state, at, value);
+    this.settle(state, at, value);
     const history = at + this.at.history;
     const before = state[at + Field.last];
     // Without a season the history is there for persistence, which goes by what is known.
@@ -339,7 +345,7 @@ export class ForecastPlan {
       const over = narrow(sum - value);
       mixed[h - 1] = value + over;
       if (h < knots[j]) continue;
-      const slot = at + this.pendingAt[j] + (origin % h) * PENDING;
+      const slot = this.slotOf(at, j, origin);
       state[slot] = narrow(model - value);
       state[slot + 1] = over;
       state[slot + 2] = NaN;
@@ -355,75 +361,93 @@ export class ForecastPlan {
 
   /** Keeps the half width that goes out with the forecast just made, for `issued`. `knot`: its place in `knots`. */
   keepHalf(state: Float64Array, at: number, knot: number, half: number): void {
-    const h = this.knots[knot];
-    state[at + this.pendingAt[knot] + ((state[at + Field.count] - 1) % h) * PENDING + 2] = half;
+    state[this.slotOf(at, knot, state[at + Field.count] - 1) + 2] = half;
   }
 
   /** What was forecast for the next tick, `knots[knot]` steps before it; NaN if nothing was. Ask before `absorb`. */
   expected(state: Float64Array, at: number, knot: number): number {
-    return this.said(state, at, knot, 1);
-  }
-
-  /** The same of the network alone. */
-  expectedBy(state: Float64Array, at: number, knot: number): number {
-    return this.said(state, at, knot, 0);
+    this.expectedOf(state, at, knot);
+    return this.foretold[knot];
   }
 
   /** Half the width of the interval issued with it. */
   issued(state: Float64Array, at: number, knot: number): number {
-    return this.pendingPart(state, at, knot, 2);
+    this.expectedOf(state, at, knot);
+    return this.foretoldHalves[knot];
+  }
+
+  /** What each predictor alone said of the next tick, `knots[knot]` steps before it: valid until the next call. Ask before `absorb`. */
+  expectedOf(state: Float64Array, at: number, knot: number): Float64Array {
+    if (this.knots[knot] > state[at + Field.count]) this.said.fill(NaN);
+    this.recall(state, at, knot, this.medianFor(state, at, 1), this.naiveFor(state, at, 1));
+    return this.said;
   }
 
   /** The forecast `knots[knot]` steps ahead that was made last. */
   newest(state: Float64Array, at: number, knot: number): { prediction: number; half: number } {
-    const slot = at + this.pendingAt[knot] + ((state[at + Field.count] - 1) % this.knots[knot]) * PENDING;
+    const slot = this.slotOf(at, knot, state[at + Field.count] - 1);
     return state[at + Field.count] === 0
       ? { prediction: NaN, half: NaN }
       : { prediction: this.valueThen(state, at, 0) + state[slot + 1], half: state[slot + 2] };
   }
 
-  /** What each predictor alone said of the next tick, `knots[knot]` steps before it: valid until the next call. Ask before `absorb`. */
-  expectedOf(state: Float64Array, at: number, knot: number): Float64Array {
-    if (this.knots[knot] > state[at + Field.count]) return this.recalled.fill(NaN);
-    this.recall(state, at, knot, this.medianFor(state, at, 1), this.naiveFor(state, at, 1));
-    return this.recalled;
-  }
-
+  /** What was said of the tick that comes, and with its value what that was worth. */
   private settle(state: Float64Array, at: number, value: number): void {
-    const { knots, recalled } = this;
+    const { knots, said, foretold } = this;
     const scale = this.scaleOf(state, at);
     const median = this.medianFor(state, at, 1);
     const naive = this.naiveFor(state, at, 1);
-    const count = state[at + Field.count];
-    const keep = 1 - 1 / REGRESSION_MEMORY;
-    for (let j = 0; j < knots.length && knots[j] <= count; j++) {
+    for (let j = 0; j < knots.length; j++) {
       const residual = this.recall(state, at, j, median, naive);
-      const mixture = at + this.at.mixture + j * MIXTURE;
-      updateMixture(state, mixture, K, recalled, 0, this.expected(state, at, j), value, scale);
-      const target = value - this.recalledBase;
-      if (residual !== residual || target !== target) continue;
-      // Wild residuals are pulled in, both by the same factor: they must not decide the slope alone.
-      const wild = Math.max(1, Math.abs(residual) / (LIMIT * scale), Math.abs(target) / (LIMIT * scale));
-      const [x, y] = [residual / wild, target / wild];
-      const [xy, xx] = [at + this.at.products + j, at + this.at.squares + j];
-      state[xy] = keep * state[xy] + x * y;
-      state[xx] = keep * state[xx] + x * x;
+      if (value !== value || knots[j] > state[at + Field.count]) continue;
+      updateMixture(state, at + this.at.mixture + j * MIXTURE, K, said, 0, foretold[j], value, scale);
+      this.regress(state, at, j, residual, value - this.recalledBase, scale);
     }
   }
 
-  /** What each predictor said of the next tick so long before it, into `recalled`; returns the residual then. Only what cannot be made again was kept; `median` and
-   *  `naive` are the next tick's, the same from every origin. */
+  /** Learns how the residual `target` hangs together with the one `knots[knot]` steps before it. */
+  private regress(
+    state: Float64Array,
+    at: number,
+    knot: number,
+    residual: number,
+    target: number,
+    scale: number,
+  ): void {
+    if (residual !== residual || target !== target) return;
+    const keep = 1 - 1 / REGRESSION_MEMORY;
+    // Wild residuals are pulled in, both by the same factor: they must not decide the slope alone.
+    const wild = Math.max(1, Math.abs(residual) / (LIMIT * scale), Math.abs(target) / (LIMIT * scale));
+    const x = residual / wild;
+    const y = target / wild;
+    const xy = at + this.at.products + knot;
+    const xx = at + this.at.squares + knot;
+    state[xy] = keep * state[xy] + x * y;
+    state[xx] = keep * state[xx] + x * x;
+  }
+
+  /** What each predictor said of the next tick so long before it, into `said`, and what was forecast, into `foretold` and `foretoldHalves`; returns the residual then. Only
+   *  what cannot be made again was kept; `median` and `naive` are the next tick's, the same from every origin. */
   private recall(state: Float64Array, at: number, knot: number, median: number, naive: number): number {
-    const { recalled } = this;
+    const { said } = this;
     const h = this.knots[knot];
-    const residual = state[at + this.at.residuals + ((state[at + Field.count] - h) % this.horizon)];
+    const count = state[at + Field.count];
+    if (h > count) {
+      this.foretold[knot] = this.foretoldHalves[knot] = NaN;
+      return NaN;
+    }
+    const residual = state[at + this.at.residuals + ((count - h) % this.horizon)];
     const last = this.lagged(state, at, h - 1);
+    const value = last === last ? last : 0;
+    const slot = this.slotOf(at, knot, count);
     const base = (this.recalledBase = median === median ? median : last);
-    recalled[Predictor.persistence] = last;
-    recalled[Predictor.seasonalNaive] = naive;
-    recalled[Predictor.median] = median;
-    recalled[Predictor.statistical] = base + this.slope(state, at, knot) * (residual === residual ? residual : 0);
-    recalled[Predictor.model] = this.said(state, at, knot, 0);
+    said[Predictor.persistence] = last;
+    said[Predictor.seasonalNaive] = naive;
+    said[Predictor.median] = median;
+    said[Predictor.statistical] = base + this.slope(state, at, knot) * (residual === residual ? residual : 0);
+    said[Predictor.model] = value + state[slot];
+    this.foretold[knot] = value + state[slot + 1];
+    this.foretoldHalves[knot] = state[slot + 2];
     return residual;
   }
 
@@ -447,15 +471,9 @@ export class ForecastPlan {
     }
   }
 
-  private pendingPart(state: Float64Array, at: number, knot: number, part: number): number {
-    const h = this.knots[knot];
-    const count = state[at + Field.count];
-    return h > count ? NaN : state[at + this.pendingAt[knot] + (count % h) * PENDING + part];
-  }
-
-  /** A forecast for the next tick, made `knots[knot]` steps before it. */
-  private said(state: Float64Array, at: number, knot: number, part: number): number {
-    return this.valueThen(state, at, this.knots[knot] - 1) + this.pendingPart(state, at, knot, part);
+  /** Where what was forecast `knots[knot]` steps ahead of the tick `origin` is kept, until its truth comes. */
+  private slotOf(at: number, knot: number, origin: number): number {
+    return at + this.pendingAt[knot] + (origin % this.knots[knot]) * PENDING;
   }
 
   /** What a forecast made `lag` ticks ago is counted from: the value then, 0 where that is missing. */

@@ -144,34 +144,26 @@ export class Forecaster {
 
   /** Scores what was forecast for this tick, learns from that, and takes the tick in. `value` NaN = missing. Returns whether the errors have become lastingly larger. */
   absorb(state: Float64Array, at: number, ts: number, value: number): boolean {
-    const { plan, intervals, last, pool } = this;
-    const expected = (this.expected = plan.expected(state, at, last));
-    const issued = (this.issued = plan.issued(state, at, last));
-    let drifted = false;
-    this.anomaly = NaN;
-    if (value === value) {
-      const unit = plan.scaleOf(state, at);
-      const phase = this.phaseOf(plan.countOf(state, at));
-      this.score(state, at, value, expected, issued, unit);
-      for (let j = 0; j <= last; j++) {
-        const error = value - plan.expected(state, at, j);
-        const half = plan.issued(state, at, j);
-        if (this.offsets.length > 0) {
-          const truths = truthsOf(state, at + this.at.intervals, j);
-          learnQuantiles(this.quantiles, state, at + this.at.quantiles, j, truths, error, half);
-        }
-        learnInterval(intervals, state, at + this.at.intervals, j, phase, unit, error, half, pool);
-      }
-      drifted = detectDrift(state, at + this.at.drift, this.block, unit, value - expected);
-      if (drifted) this.tally.drifts += 1;
-    }
+    const { plan, last } = this;
+    // What the tick is measured against is as of before it.
+    const unit = plan.scaleOf(state, at);
+    const phase = this.phaseOf(plan.countOf(state, at));
+    const before = plan.lastOf(state, at);
     plan.absorb(state, at, ts, value);
+    this.expected = plan.foretold[last];
+    this.issued = plan.foretoldHalves[last];
+    this.anomaly = NaN;
+    if (value !== value) return false;
+    this.score(state, at, value, before, unit);
+    this.learn(state, at, value, phase, unit);
+    const drifted = detectDrift(state, at + this.at.drift, this.block, unit, value - this.expected);
+    if (drifted) this.tally.drifts += 1;
     return drifted;
   }
 
   /** What the network alone said of the next tick, H steps before it. Ask before `absorb`. */
   saidByNetwork(state: Float64Array, at: number): number {
-    return this.plan.expectedBy(state, at, this.last);
+    return this.plan.expectedOf(state, at, this.last)[Predictor.model];
   }
 
   writeFeatures(state: Float64Array, at: number, target: Float32Array, to: number): void {
@@ -223,11 +215,25 @@ export class Forecaster {
     return scoresOfStream(state, at + this.at.account, level, season > 0);
   }
 
-  private score(state: Float64Array, at: number, value: number, expected: number, issued: number, unit: number): void {
-    const { plan, tally, last } = this;
+  /** Intervals and quantiles learn from the truth of what was forecast at each knot. */
+  private learn(state: Float64Array, at: number, value: number, phase: number, unit: number): void {
+    const { plan, intervals, pool } = this;
+    for (let j = 0; j < plan.knots.length; j++) {
+      const error = value - plan.foretold[j];
+      const half = plan.foretoldHalves[j];
+      if (this.offsets.length > 0) {
+        const truths = truthsOf(state, at + this.at.intervals, j);
+        learnQuantiles(this.quantiles, state, at + this.at.quantiles, j, truths, error, half);
+      }
+      learnInterval(intervals, state, at + this.at.intervals, j, phase, unit, error, half, pool);
+    }
+  }
+
+  private score(state: Float64Array, at: number, value: number, before: number, unit: number): void {
+    const { tally, expected, issued } = this;
+    const { said } = this.plan;
     if (expected !== expected) return;
-    const said = plan.expectedOf(state, at, last);
-    addTruth(state, at + this.at.account, value, expected, said, issued, this.options.level, plan.lastOf(state, at));
+    addTruth(state, at + this.at.account, value, expected, said, issued, this.options.level, before);
     const error = Math.abs(value - expected);
     if (issued === issued) {
       tally.intervals += 1;
