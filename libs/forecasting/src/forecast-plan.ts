@@ -325,7 +325,7 @@ export class ForecastPlan {
     const origin = state[at + Field.count] - 1;
     const value = this.valueThen(state, at, 0);
     this.interpolateSlopes(state, at);
-    for (let h = 1, j = 0; h <= H; h++) {
+    for (let h = 1, j = 0, first = 1; h <= H; h++) {
       const k = (h - 1) * K;
       const median = this.medianFor(state, at, h);
       const base = median === median ? median : last;
@@ -335,9 +335,11 @@ export class ForecastPlan {
       forecasts[k + Predictor.statistical] = base + this.slopes[h - 1] * residual;
       const model = (forecasts[k + Predictor.model] =
         outputs === undefined ? NaN : this.meantOver(state, at, base, scale, outputs[from + h - 1]));
-      if (this.blend || model !== model)
-        mixtureWeights(state, at + this.at.mixture + j * MIXTURE, PRIOR, forecasts, k, weights, k);
-      else for (let p = 0; p < K; p++) weights[k + p] = p === Predictor.model ? 1 : 0;
+      if (!this.blend && model === model) for (let p = 0; p < K; p++) weights[k + p] = p === Predictor.model ? 1 : 0;
+      // Steps of one knot have the same weights where the same is known.
+      else if (h > first && this.knowsTheSame(k, k - K))
+        for (let p = 0; p < K; p++) weights[k + p] = weights[k - K + p];
+      else mixtureWeights(state, at + this.at.mixture + j * MIXTURE, PRIOR, forecasts, k, weights, k);
       // From persistence on: forecasts that agree are not rounded.
       let sum = last;
       for (let p = 1; p < K; p++) if (weights[k + p] > 0) sum += weights[k + p] * (forecasts[k + p] - last);
@@ -350,7 +352,14 @@ export class ForecastPlan {
       state[slot + 1] = over;
       state[slot + 2] = NaN;
       j += 1;
+      first = h + 1;
     }
+  }
+
+  private knowsTheSame(one: number, other: number): boolean {
+    const { forecasts: f } = this;
+    for (let p = 0; p < K; p++) if ((f[one + p] === f[one + p]) !== (f[other + p] === f[other + p])) return false;
+    return true;
   }
 
   /** A forecast just made as it will be known when its truth comes: as a float32 over the value it was made at. */

@@ -278,7 +278,8 @@ function roundAll(state: Float64Array, from: number, to: number): void {
 function fillBetween(target: Float64Array, width: number, before: number, h: number): void {
   for (let i = before + 1; i < h; i++)
     for (let k = 0; k < width; k++) {
-      const [from, to] = [target[(before - 1) * width + k], target[(h - 1) * width + k]];
+      const from = target[(before - 1) * width + k];
+      const to = target[(h - 1) * width + k];
       target[(i - 1) * width + k] = from + ((to - from) * (i - before)) / (h - before);
     }
 }
