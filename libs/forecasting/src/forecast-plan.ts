@@ -18,6 +18,7 @@ import {
 import { followGap, GAP_FIELDS, gapFeature } from './gaps.js';
 import { knotsOf } from './knots.js';
 import { mixtureSize, mixtureWeights, updateMixture } from './mixture.js';
+import { placeInRing } from './ring.js';
 import { SPACING_FIELDS, ticksLeftOut } from './spacing.js';
 import {
   floorOf,
@@ -210,7 +211,7 @@ export class ForecastPlan {
     const count = state[at + Field.count];
     pushHistory(state, at + this.at.history, this.historySize, this.season > 0 ? NaN : state[at + Field.last]);
     state[at + Field.residual] = NaN;
-    state[at + this.at.residuals + (count % this.horizon)] = NaN;
+    state[at + this.at.residuals + placeInRing(count, this.horizon)] = NaN;
     this.knots.forEach((_, j) => {
       const slot = this.slotOf(at, j, count);
       state.fill(NaN, slot, slot + PENDING);
@@ -236,7 +237,7 @@ export class ForecastPlan {
       followGap(state, at + this.at.gaps, ts - state[at + Field.ts], state[at + Field.count]);
     state[at + Field.ts] = ts;
     if (known) state[at + Field.last] = value;
-    state[at + this.at.residuals + (state[at + Field.count] % this.horizon)] = residual;
+    state[at + this.at.residuals + placeInRing(state[at + Field.count], this.horizon)] = residual;
     state[at + Field.count] += 1;
     if (residual === residual) {
       const n = (state[at + Field.scaled] = Math.min(state[at + Field.scaled] + 1, SCALE_MEMORY));
@@ -445,7 +446,7 @@ export class ForecastPlan {
       this.foretold[knot] = this.foretoldHalves[knot] = NaN;
       return NaN;
     }
-    const residual = state[at + this.at.residuals + ((count - h) % this.horizon)];
+    const residual = state[at + this.at.residuals + placeInRing(count - h, this.horizon)];
     const last = this.lagged(state, at, h - 1);
     const value = last === last ? last : 0;
     const slot = this.slotOf(at, knot, count);
@@ -482,7 +483,7 @@ export class ForecastPlan {
 
   /** Where what was forecast `knots[knot]` steps ahead of the tick `origin` is kept, until its truth comes. */
   private slotOf(at: number, knot: number, origin: number): number {
-    return at + this.pendingAt[knot] + (origin % this.knots[knot]) * PENDING;
+    return at + this.pendingAt[knot] + placeInRing(origin, this.knots[knot]) * PENDING;
   }
 
   /** What a forecast made `lag` ticks ago is counted from: the value then, 0 where that is missing. */

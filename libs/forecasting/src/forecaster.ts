@@ -25,6 +25,7 @@ import {
   resetQuantiles,
   type QuantilePlan,
 } from './quantiles.js';
+import { placeInRing } from './ring.js';
 
 export interface ForecasterOptions extends PlanOptions {
   /** Share of truths that intervals should hold. */
@@ -266,7 +267,7 @@ export class Forecaster {
   /** Which part of the season the tick is in, as the stream counts. */
   private phaseOf(count: number): number {
     const { season } = this.options;
-    return season === 0 ? 0 : Math.floor(((count % season) * this.intervals.phases) / season);
+    return season === 0 ? 0 : Math.floor((placeInRing(count, season) * this.intervals.phases) / season);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The last seasons of a stream's values, a compact ring beside the training window; NaN = missing. It gives the seasonal forecasts.
  *  A history of `size` values lies at history[at ..], HISTORY_FIELDS + size numbers. */
+import { placeInRing } from './ring.js';
 
 /** Seasons the median is taken over: enough to leave one odd week out. */
 export const SEASONS = 4;
@@ -17,14 +18,14 @@ export function resetHistory(history: Float64Array, at: number, size: number): v
 }
 
 export function pushHistory(history: Float64Array, at: number, size: number, value: number): void {
-  history[at + HISTORY_FIELDS + (history[at] % size)] = value;
+  history[at + HISTORY_FIELDS + placeInRing(history[at], size)] = value;
   history[at] += 1;
 }
 
 /** The value `lag` ticks before the last one (0: the last); NaN where it is missing or too far back. */
 export function lagged(history: Float64Array, at: number, size: number, lag: number): number {
   const index = history[at] - 1 - lag;
-  return lag >= size || index < 0 ? NaN : history[at + HISTORY_FIELDS + (index % size)];
+  return lag >= size || index < 0 ? NaN : history[at + HISTORY_FIELDS + placeInRing(index, size)];
 }
 
 /** The value one season before the tick `h` steps ahead, h <= season; an older season's where that one is missing. */

@@ -3,6 +3,7 @@
  *  the streams' windows. Only the comparison itself is stored, with the watermark. */
 import type { Trial } from '#domain/ports';
 import type { JointForecaster } from '#forecasting/joint-forecaster';
+import { placeInRing } from '#forecasting/ring';
 import { compareLosses, evidence, resetTest, TEST_SIZE, testBlock } from '#forecasting/sequential-test';
 import type { ModelSlot } from './model-slot.js';
 import type { StreamTable } from './stream-table.js';
@@ -67,7 +68,7 @@ export class Shadow {
       const { plan } = forecaster.targets[k];
       const scale = plan.scaleOf(plans, at);
       const value = values[from + k];
-      const forecast = pending[(slot * targets + k) * H + (plan.countOf(plans, at) % H)];
+      const forecast = pending[(slot * targets + k) * H + placeInRing(plan.countOf(plans, at), H)];
       const champion = Math.abs(value - forecaster.targets[k].saidByNetwork(plans, at)) / scale;
       const challenger = Math.abs(value - forecast) / scale;
       if (!Number.isFinite(champion + challenger)) continue;
@@ -106,7 +107,7 @@ export class Shadow {
     for (let k = 0, at = table.planAt(slot); k < targets; k++, at += forecaster.part) {
       const { plan } = forecaster.targets[k];
       const forecast = plan.meant(plans, at, H, outputs[row + k * H + H - 1]);
-      const pending = (slot * targets + k) * H + ((plan.countOf(plans, at) - 1) % H);
+      const pending = (slot * targets + k) * H + placeInRing(plan.countOf(plans, at) - 1, H);
       this.pending[pending] = plan.asKept(plans, at, forecast);
     }
   }
