@@ -18,6 +18,7 @@ import {
 import { followGap, GAP_FIELDS, gapFeature } from './gaps.js';
 import { knotsOf } from './knots.js';
 import { mixtureSize, mixtureWeights, updateMixture } from './mixture.js';
+import { learnSlope, regressionSize, slopeOf, writeSlopes } from './regression.js';
 import { placeInRing } from './ring.js';
 import { SPACING_FIELDS, ticksLeftOut } from './spacing.js';
 import {
@@ -62,13 +63,10 @@ export const FEATURES = 6 + CALENDAR_FEATURES;
 
 /** The base moves much more than the residuals do. */
 const BASE_MOVES = 4;
-/** Ticks that scales and coefficients remember. */
+/** Ticks that scales remember. */
 const SCALE_MEMORY = 512;
-const REGRESSION_MEMORY = 4096;
 /** Wild residuals count as this many scales. */
 const LIMIT = 8;
-/** Weight of "no correlation" in the regression, in squared scales: the first few residuals say nothing. */
-const RIDGE = 10;
 
 /** Fields of a stream before its arrays. */
 const Field = { scale: 0, scaled: 1, residual: 2, change: 3, base: 4, ts: 5, count: 6, last: 7 } as const;
@@ -112,8 +110,7 @@ export class ForecastPlan {
   private readonly pendingAt: readonly number[];
   private readonly at: {
     readonly residuals: number;
-    readonly products: number;
-    readonly squares: number;
+    readonly regression: number;
     readonly mixture: number;
     readonly history: number;
     readonly transform: number;
@@ -157,8 +154,7 @@ export class ForecastPlan {
       gaps: gapAt,
       spacing,
       residuals: take(horizon),
-      products: take(n),
-      squares: take(n),
+      regression: take(regressionSize(n)),
       mixture: take(n * MIXTURE),
     };
     this.pending = end;
@@ -175,7 +171,7 @@ export class ForecastPlan {
   /** A stream as on its first day. */
   reset(state: Float64Array, at = 0): void {
     state.fill(0, at, at + this.size);
-    state.fill(NaN, at + this.at.residuals, at + this.at.products);
+    state.fill(NaN, at + this.at.residuals, at + this.at.regression);
     state.fill(NaN, at + this.pending, at + this.size);
     for (const field of [Field.residual, Field.change, Field.base, Field.ts, Field.last]) state[at + field] = NaN;
     resetHistory(state, at + this.at.history, this.historySize);
@@ -325,7 +321,7 @@ export class ForecastPlan {
     const residual = known === known ? known : 0;
     const origin = state[at + Field.count] - 1;
     const value = this.valueThen(state, at, 0);
-    this.interpolateSlopes(state, at);
+    writeSlopes(state, at + this.at.regression, knots, state[at + Field.scale], this.slopes);
     for (let h = 1, j = 0, first = 1; h <= H; h++) {
       const k = (h - 1) * K;
       const median = this.medianFor(state, at, h);
@@ -411,36 +407,15 @@ export class ForecastPlan {
       const residual = this.recall(state, at, j, median, naive);
       if (value !== value || knots[j] > state[at + Field.count]) continue;
       updateMixture(state, at + this.at.mixture + j * MIXTURE, K, said, 0, foretold[j], value, scale);
-      this.regress(state, at, j, residual, value - this.recalledBase, scale);
+      learnSlope(state, at + this.at.regression, knots, j, residual, value - this.recalledBase, scale);
     }
-  }
-
-  /** Learns how the residual `target` hangs together with the one `knots[knot]` steps before it. */
-  private regress(
-    state: Float64Array,
-    at: number,
-    knot: number,
-    residual: number,
-    target: number,
-    scale: number,
-  ): void {
-    if (residual !== residual || target !== target) return;
-    const keep = 1 - 1 / REGRESSION_MEMORY;
-    // Wild residuals are pulled in, both by the same factor: they must not decide the slope alone.
-    const wild = Math.max(1, Math.abs(residual) / (LIMIT * scale), Math.abs(target) / (LIMIT * scale));
-    const x = residual / wild;
-    const y = target / wild;
-    const xy = at + this.at.products + knot;
-    const xx = at + this.at.squares + knot;
-    state[xy] = keep * state[xy] + x * y;
-    state[xx] = keep * state[xx] + x * x;
   }
 
   /** What each predictor said of the next tick so long before it, into `said`, and what was forecast, into `foretold` and `foretoldHalves`; returns the residual then. Only
    *  what cannot be made again was kept; `median` and `naive` are the next tick's, the same from every origin. */
   private recall(state: Float64Array, at: number, knot: number, median: number, naive: number): number {
-    const { said } = this;
-    const h = this.knots[knot];
+    const { said, knots } = this;
+    const h = knots[knot];
     const count = state[at + Field.count];
     if (h > count) {
       this.foretold[knot] = this.foretoldHalves[knot] = NaN;
@@ -454,31 +429,12 @@ export class ForecastPlan {
     said[Predictor.persistence] = last;
     said[Predictor.seasonalNaive] = naive;
     said[Predictor.median] = median;
-    said[Predictor.statistical] = base + this.slope(state, at, knot) * (residual === residual ? residual : 0);
+    const slope = slopeOf(state, at + this.at.regression, knots, knot, state[at + Field.scale]);
+    said[Predictor.statistical] = base + slope * (residual === residual ? residual : 0);
     said[Predictor.model] = value + state[slot];
     this.foretold[knot] = value + state[slot + 1];
     this.foretoldHalves[knot] = state[slot + 2];
     return residual;
-  }
-
-  /** The autoregressive coefficient of the residual `knots[knot]` steps on. */
-  private slope(state: Float64Array, at: number, knot: number): number {
-    const scale = state[at + Field.scale];
-    const squares = state[at + this.at.squares + knot] + RIDGE * scale * scale;
-    return squares > 0 ? Math.min(Math.max(state[at + this.at.products + knot] / squares, -1), 1) : 0;
-  }
-
-  /** Of all steps, by straight lines between knots. */
-  private interpolateSlopes(state: Float64Array, at: number): void {
-    const { knots, slopes } = this;
-    let from = 0;
-    for (let j = 0; j < knots.length; j++) {
-      const to = knots[j];
-      const slope = (slopes[to - 1] = this.slope(state, at, j));
-      for (let h = from + 1; h < to; h++)
-        slopes[h - 1] = slopes[from - 1] + ((slope - slopes[from - 1]) * (h - from)) / (to - from);
-      from = to;
-    }
   }
 
   /** Where what was forecast `knots[knot]` steps ahead of the tick `origin` is kept, until its truth comes. */
