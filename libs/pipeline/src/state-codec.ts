@@ -1,6 +1,7 @@
 /** A stream's state as bytes, and back. Little-endian:
  *  u8 version, u8 inputs, u8 tail rows, u8 targets + 1 (0: no plan), u32 hidden floats, u32 x 2 model tag, then float64 fields, float64 tail rows, the plan of each target, float32
- *  hidden state. A plan is u32 horizon, u32 season (its top bit: ticks left out are counted), u32 float64s, u32 float32s, and these (libs/forecasting); streams of models that are served raw have none.
+ *  hidden state. A plan is u32 horizon, u32 season (its top bit: ticks left out are counted), u32 float64s, u32 float32s, and these (libs/forecasting); streams of models that are served raw have none,
+ *  and streams without a tick since their beginning or a reset have neither a plan nor a hidden state.
  *  16 + 8 (13 + 5 inputs) + 8 rows (1 + inputs) + (16 + 8 wide + 4 narrow) + 4 hidden bytes: 288 for a raw GRU-32 with one input and an empty tail;
  *  a float64 field more for each 32 inputs beyond the first 32. */
 import { RiverrunError } from '#domain/errors';
@@ -59,11 +60,13 @@ export class StateWriter {
   write(table: StreamTable, slot: number, model: ModelSlot | undefined): number {
     const { fields, meta, tail, tailStride, plans } = table;
     const inputs = tailStride / 16 - 1;
-    const forecaster = table.planned[slot] === 1 ? table.forecaster : undefined;
+    const base = slot * fields;
+    // A plan that has seen no tick is left out: then a reset leaves the same state whichever model was there.
+    const begun = meta[base + Field.count] > 0;
+    const forecaster = begun && table.planned[slot] === 1 ? table.forecaster : undefined;
     const warm = model !== undefined && table.generation[slot] === model.generation;
     const hidden = warm ? model.network.stateSize : 0;
     const start = (this.length + ALIGN - 1) & -ALIGN;
-    const base = slot * fields;
     const tailValues = meta[base + Field.tailRows] * (1 + inputs);
     const shape = forecaster?.shape;
     const planBytes = shape === undefined ? 0 : plansLength(shape);
@@ -164,7 +167,7 @@ function viewsOf(buffer: ArrayBuffer): {
   };
 }
 
-/** Reads stored bytes into the stream's slot. A hidden state of another model, or another plan, is left out: the stream is warmed up anew from its window. */
+/** Reads stored bytes into the stream's slot, which is as `insert` has left it. A hidden state of another model, or another plan, is left out: the stream is warmed up anew from its window. */
 export function readState(bytes: Uint8Array, table: StreamTable, slot: number, model: ModelSlot | undefined): void {
   const { fields, meta, tail, tailStride, plans, forecaster } = table;
   const inputs = tailStride / 16 - 1;
@@ -189,7 +192,8 @@ export function readState(bytes: Uint8Array, table: StreamTable, slot: number, m
   for (let f = 0, to = slot * fields; f < fields; f++) meta[to + f] = floats64[at++];
   for (let k = 0, to = slot * tailStride; k < tailValues; k++) tail[to + k] = floats64[at++];
   const planFits = targets > 0 && forecaster !== undefined && haveSameShape(shape, forecaster.shape);
-  table.planned[slot] = planFits ? 1 : 0;
+  // A plan not begun is what `StreamTable.clear` makes.
+  table.planned[slot] = planFits || meta[slot * fields + Field.count] === 0 ? 1 : 0;
   for (let target = 0; planFits && target < targets; target++) {
     const { wide, size } = shape;
     const to = table.planAt(slot) + target * size;

@@ -97,14 +97,15 @@ function stepWave(
   const { meta, fields } = table;
   const { inputs, values, features } = batch;
   if (batch.startsOver !== undefined)
-    for (let w = from; w < to; w++) if (batch.startsOver[order[w]] === 1) startOver(core, batch.slot[order[w]]);
+    for (let w = from; w < to; w++) if (batch.startsOver[order[w]] === 1) table.forgetForecast(batch.slot[order[w]]);
   if (core.model !== undefined || forecaster !== undefined) warmUpWave(core, batch, order, from, to, windows);
   const standard = core.model?.manifest.scaler === 'standard';
   for (let w = from; w < to; w++) {
     const i = order[w];
     const slot = batch.slot[i];
     if (batch.kind[i] === RowKind.control) {
-      startOver(core, slot);
+      // Its hidden state begins with its next tick: no outcome says which model there was at a reset.
+      table.forgetForecast(slot);
       continue;
     }
     const base = slot * fields;
@@ -205,15 +206,6 @@ function warmUpWave(
     if (batch.kind[i] === RowKind.tick && mustWarmUp(core, slot) && canWarmUp(core, slot)) slots.push(slot);
   }
   if (slots.length > 0) warmUp(core, slots, windows);
-}
-
-function startOver(core: PipelineCore, slot: number): void {
-  const { table } = core;
-  const model = core.modelOf(slot);
-  table.forgetForecast(slot);
-  if (model === undefined) return;
-  model.network.resetState(slot);
-  if (model.manifest.warmUp === 0) table.generation[slot] = model.generation;
 }
 
 function score(core: PipelineCore, base: number, value: number): void {
