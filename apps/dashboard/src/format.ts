@@ -22,6 +22,8 @@ export function number(x: number | null): string {
 export function quantity(x: number | null, unit: string): string {
   if (x === null || !Number.isFinite(x)) return MISSING;
   if (!unit.startsWith('B')) return unit === '' ? number(x) : `${number(x)}\u202f${unit}`;
+  // Bytes are whole: what is left over where a forecast says none is rounding.
+  if (Math.abs(x) < 1e-3) return `0\u202f${unit}`;
   const power = prefixOf(x);
   return `${number(x / 1000 ** power)}\u202f${PREFIXES[power]}${unit}`;
 }
@@ -38,7 +40,7 @@ const prefixOf = (x: number): number =>
   Math.abs(x) < 1 ? 0 : Math.min(PREFIXES.length - 1, Math.floor(Math.log10(Math.abs(x)) / 3));
 
 const grouped1 = (x: number): string => x.toFixed(x >= 1e4 || x <= -1e4 ? 0 : 1);
-const minus = (text: string): string => text.replace('-', '−');
+const minus = (text: string): string => text.replaceAll('-', '−');
 
 /** "12 s", "3 min", "2 h", "4 days" */
 export function duration(ms: number): string {
